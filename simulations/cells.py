@@ -1,0 +1,130 @@
+"""One cell: settings -> row.  Cells that differ only in seed or target frequency can share one batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from simulations import __version__, modified_ba
+from simulations.evaluation import Dense, Evaluation, Factored
+from simulations.measures import measure
+from simulations.sampling import Sample, initial_directions, mean_activation, sample
+from simulations.settings import RESULT_COLUMNS, Settings
+from simulations.streams import stream
+
+# Cells may share a batch when they differ in nothing else: neurons are independent given the data.
+BATCH_AXES = ("seed", "target_frequency")
+BATCH_BYTES = 2**33  # samples, features and weights of one batch on a GPU
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the device that `device` names; "auto" is CUDA where there is one.  Raises ValueError without a GPU."""
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise ValueError("device='cuda', but no CUDA GPU is available here; use cpu or auto")
+    return torch.device("cuda" if device != "cpu" and available else "cpu")
+
+
+def sample_of(settings: Settings) -> Sample:
+    """Sample (H, V) for a cell; the algorithm's settings do not enter, so comparisons are paired."""
+    return sample(
+        n_features=settings.n_features,
+        d_model=settings.d_model,
+        sparsity=settings.sparsity,
+        n_samples=settings.n_samples,
+        support_law=settings.support_law,
+        coefficient_law=settings.coefficient_law,
+        dictionary_law=settings.dictionary_law,
+        normalize=settings.normalize,
+        seed=settings.seed,
+    )
+
+
+def start_of(settings: Settings, data: Sample) -> np.ndarray[Any, Any]:
+    """Return the starting directions (M, d), independent of V: uniform on the sphere, or random samples."""
+    if settings.initialization == "sphere":
+        return initial_directions(settings.d_model, settings.n_neurons, settings.seed)
+    rng = stream("init", settings.seed, initialization="data", n_samples=settings.n_samples)
+    rows = rng.integers(settings.n_samples, size=settings.n_neurons)
+    picked = np.einsum("ms,msd->md", data.values[rows], data.features[data.support[rows]])
+    return np.asarray(picked - mean_activation(data) if settings.center else picked)
+
+
+def evaluation_of(
+    settings: Settings, samples: Sequence[Sample], seeds: Sequence[int], device: torch.device
+) -> Evaluation:
+    """Return the evaluation that the settings ask for; "auto" is factored, or dense when there is noise."""
+    dtype = DTYPES[settings.dtype]
+    if settings.evaluation == "dense" or settings.noise > 0:
+        streams = [stream("noise", each, n_samples=settings.n_samples, d_model=settings.d_model) for each in seeds]
+        noise = [(settings.noise, rng) for rng in streams]
+        return Dense(samples, device=device, dtype=dtype, center=settings.center, noise=noise)
+    return Factored(samples, device=device, dtype=dtype, center=settings.center)
+
+
+def run_cell(settings: Settings, *, threads: int = 1) -> dict[str, Any]:
+    """Run one cell and return its row: every setting, then the results (ROW_COLUMNS).
+
+    Raises ValueError for a device that is not there.
+    """
+    return run_batch([settings], threads=threads)[0]
+
+
+def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, Any]]:
+    """Run cells that differ only in BATCH_AXES as replicas of one program: one launch on a GPU.
+
+    Raises ValueError when they differ in anything else, or for a device that is not there.
+    """
+    if len({batch_key(each) for each in cells}) != 1:
+        raise ValueError(f"cells of one batch may differ in {' and '.join(BATCH_AXES)} only")
+    begin = time.perf_counter()
+    first = cells[0]
+    device, dtype = resolve_device(first.device), DTYPES[first.dtype]
+    drawn = {each.seed: sample_of(each) for each in cells}
+    samples = [drawn[each.seed] for each in cells]
+    starts = np.stack([start_of(each, data) for each, data in zip(cells, samples, strict=True)])
+    target = torch.tensor([[each.target_frequency] for each in cells], dtype=torch.float64, device=device)
+    state = modified_ba.init(torch.from_numpy(starts).to(device, dtype), target)
+    data = evaluation_of(first, samples, [each.seed for each in cells], device)
+    trace = modified_ba.run(state, data, first, threads=threads)
+    seconds = (time.perf_counter() - begin) / len(cells)
+    return [_row(*each, trace, r, seconds) for r, each in enumerate(zip(cells, samples, strict=True))]
+
+
+def batch_key(settings: Settings) -> str:
+    """Return what cells must share to run in one batch."""
+    return "|".join(f"{name}={value!r}" for name, value in settings.to_row().items() if name not in BATCH_AXES)
+
+
+def batches(cells: Sequence[Settings]) -> list[list[Settings]]:
+    """Group cells into batches: single cells on a CPU (measured faster: see README), replicas that fit on a GPU."""
+    groups: dict[str, list[Settings]] = {}
+    for each in cells:
+        groups.setdefault(batch_key(each), []).append(each)
+    done = []
+    for group in groups.values():
+        size = 1
+        if resolve_device(group[0].device).type == "cuda":
+            each = group[0]
+            bytes_of_cell = 16 * each.n_samples * each.sparsity + 16 * each.d_model * (each.n_features + each.n_neurons)
+            size = max(1, BATCH_BYTES // bytes_of_cell)
+        done += [group[start : start + size] for start in range(0, len(group), size)]
+    return done
+
+
+def _row(settings: Settings, data: Sample, trace: modified_ba.Trace, replica: int, seconds: float) -> dict[str, Any]:
+    weights = trace.weights[replica].cpu().numpy()
+    finite = bool(np.isfinite(weights).all())
+    results: dict[str, Any] = {name: "" for name in RESULT_COLUMNS}
+    results |= {"status": "ok" if finite else "diverged", "seconds": seconds, "version": __version__}
+    if finite:
+        frequency = trace.activation_frequency[replica].cpu().numpy()
+        results |= measure(weights, data, frequency, trace.best_cosine[replica].cpu().numpy())
+    else:
+        results["message"] = f"non-finite weights after {settings.n_steps} steps"
+    return settings.to_row() | {"device": trace.weights.device.type} | results
