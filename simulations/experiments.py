@@ -67,24 +67,27 @@ RESONANCE = Experiment(
             "n_features": (256,),
             "n_samples": (20_000,),
             "n_neurons": (2_048,),
+            "center": (False, True),
             "sparsity": (3, 5),
             "d_model": (4, 8, 16, 32, 64, 128, 256),
-            "target_frequency": grid(3e-4, 0.3, 11),
+            "target_frequency": grid(1e-4, 0.3, 12),
         },
         "standard": {
             "n_features": (512,),
             "n_samples": (50_000,),
             "n_neurons": (8_192,),
             "n_steps": (8,),
+            "center": (False, True),
             "sparsity": (3, 5, 8),
             "d_model": (4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 512),
-            "target_frequency": grid(2e-4, 0.4, 18),
+            "target_frequency": grid(3e-5, 0.4, 18),
         },
         "paper": {
             "n_features": (4_096,),
             "n_samples": (400_000,),
             "n_neurons": (65_536,),
             "n_steps": (8,),
+            "center": (False, True),
             "sparsity": (3, 5, 8),
             "seed": (0, 1, 2),
             "d_model": (8, 16, 32, 64, 128, 256, 512, 1_024, 2_048),
@@ -102,8 +105,9 @@ SPARSITY = Experiment(
             "d_model": (128,),
             "n_samples": (20_000,),
             "n_neurons": (2_048,),
+            "center": (False, True),
             "sparsity": (1, 2, 3, 4, 6, 8, 12, 16),
-            "target_frequency": grid(3e-4, 0.3, 11),
+            "target_frequency": grid(1e-4, 0.3, 12),
         },
         "standard": {
             "n_features": (512,),
@@ -111,9 +115,10 @@ SPARSITY = Experiment(
             "n_samples": (50_000,),
             "n_neurons": (8_192,),
             "n_steps": (8,),
+            "center": (False, True),
             "sparsity": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24),
             "seed": (0, 1, 2),
-            "target_frequency": grid(2e-4, 0.4, 18),
+            "target_frequency": grid(3e-5, 0.4, 18),
         },
         "paper": {
             "n_features": (4_096,),
@@ -121,6 +126,7 @@ SPARSITY = Experiment(
             "n_samples": (400_000,),
             "n_neurons": (65_536,),
             "n_steps": (8,),
+            "center": (False, True),
             "sparsity": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24),
             "seed": (0, 1, 2),
             "target_frequency": grid(3e-5, 0.4, 18),
@@ -134,6 +140,7 @@ DIMENSION = Experiment(
     {
         "quick": {
             "sparsity": (3,),
+            "center": (False, True),
             "samples_per_feature": (80,),
             "neurons_per_feature": (8,),
             "n_features": (32, 64, 128, 256, 512),
@@ -141,6 +148,7 @@ DIMENSION = Experiment(
         },
         "standard": {
             "sparsity": (3,),
+            "center": (False, True),
             "n_steps": (8,),
             "samples_per_feature": (100,),
             "neurons_per_feature": (16,),
@@ -150,6 +158,7 @@ DIMENSION = Experiment(
         },
         "paper": {
             "sparsity": (3,),
+            "center": (False, True),
             "n_steps": (8,),
             "samples_per_feature": (100,),
             "neurons_per_feature": (16,),
@@ -172,6 +181,7 @@ STEPS = Experiment(
     {
         "quick": {
             "sparsity": (3,),
+            "center": (False, True),
             "n_steps": (10,),
             "samples_per_feature": (80,),
             "neurons_per_feature": (8,),
@@ -180,6 +190,7 @@ STEPS = Experiment(
         },
         "standard": {
             "sparsity": (3,),
+            "center": (False, True),
             "n_steps": (16,),
             "samples_per_feature": (100,),
             "neurons_per_feature": (16,),
@@ -188,6 +199,7 @@ STEPS = Experiment(
         },
         "paper": {
             "sparsity": (3,),
+            "center": (False, True),
             "n_steps": (16,),
             "samples_per_feature": (100,),
             "neurons_per_feature": (16,),
@@ -205,3 +217,7 @@ def experiment(name: str) -> Experiment:
     """Return the experiment of that name; raises ValueError suggesting the nearest."""
     one_of("experiment", name, EXPERIMENTS)
     return EXPERIMENTS[name]
+
+
+# The problem on which the factored step is timed against the dense one.
+BENCHMARK = Settings(n_features=1_024, d_model=512, n_samples=50_000, n_neurons=2_048)

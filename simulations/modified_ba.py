@@ -89,6 +89,13 @@ def _bias(state: State, data: Evaluation, G: Tensor, settings: Settings, rows: s
     return torch.from_numpy(np.asarray(bias)).to(state.weights)
 
 
+def _best_cosine(G: Tensor, weights: Tensor, features: Tensor) -> Tensor:
+    """Return max_m cos(w_m, v_i), (R, n); a null neuron counts as -1 with every feature."""
+    null = (weights == 0).all(-1)
+    cosine = G / features.norm(dim=2, keepdim=True)
+    return (cosine.masked_fill(null[:, None, :], -1.0) if null.any() else cosine).amax(2)
+
+
 def step(state: State, data: Evaluation, settings: Settings, *, move: bool = True) -> tuple[State, Info]:
     """Take one step; with `move` false only look (the state comes back as it was).
 
@@ -96,7 +103,7 @@ def step(state: State, data: Evaluation, settings: Settings, *, move: bool = Tru
     """
     weights = state.weights
     G = torch.bmm(data.features, weights.transpose(1, 2))
-    best = (G / data.features.norm(dim=2, keepdim=True)).amax(2)
+    best = _best_cosine(G, weights, data.features)
     rows = _batch(data.n_samples, settings.batch_size, state.n_steps) if move else slice(0, data.n_samples)
     bias = _bias(state, data, G, settings, rows)
     activation = ACTIVATION_CODES[settings.activation]
@@ -151,6 +158,10 @@ def run(state: State, data: Evaluation, settings: Settings, *, threads: int = 1)
 
 
 def _tile(state: State, start: int, width: int) -> State:
-    """Cut neurons out, padded with copies of the last: equal shapes make a neuron's bits independent of M."""
-    index = torch.arange(start, start + width, device=state.weights.device).clamp(max=state.weights.shape[1] - 1)
-    return State(state.weights[:, index], state.target_frequency[:, index], state.n_steps)
+    """Cut neurons out, padded with null neurons: equal shapes make a neuron's bits independent of M."""
+    weights = state.weights[:, start : start + width]
+    frequency = state.target_frequency[:, start : start + width]
+    missing = width - weights.shape[1]
+    weights = torch.nn.functional.pad(weights, (0, 0, 0, missing))
+    frequency = torch.nn.functional.pad(frequency, (0, missing), value=0.5)
+    return State(weights.contiguous(), frequency, state.n_steps)

@@ -100,7 +100,9 @@ class Settings:
     dictionary_law: str = _setting("gaussian", "law of the features, NAME[:PARAM...]", _law("dictionary"))
     normalize: bool = _setting(False, "scale every row of H to norm 1", lambda *_: None)
     noise: float = _setting(0.0, "sigma of Gaussian noise added to X (dense evaluation)", _noise)
-    initialization: str = _setting("sphere", "start: sphere (uniform) or data (random samples)", _names("sphere", "data"))
+    initialization: str = _setting(
+        "sphere", "start: sphere (uniform) or data (random samples)", _names("sphere", "data")
+    )
     batch_size: int = _setting(0, "rows used by a step; 0 = full batch", _batch_size)
     dtype: str = _setting("float32", "float32 or float64", _names("float32", "float64"))
     evaluation: str = _setting("auto", "auto, factored (exact, fast) or dense", _evaluation)

@@ -1,0 +1,109 @@
+"""The theorem's conditions as lines: where each one begins or ceases to hold, in target frequency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from figures.style import BLUE, GREEN, ORANGE, PURPLE, SMALL_FONT_SIZE, VERMILLION, outline
+from theory.conditions import EPSILON, ZETA, conditions, frequency_bound_of_width
+
+Array = npt.NDArray[np.float64]
+LINE_WIDTH = 1.3
+CONSTANTS = rf"$\varepsilon$ = {EPSILON:g}, $\zeta$ = {ZETA:g}"
+# White between black dots: seen on any background.
+REFERENCE: dict[str, Any] = {"color": "black", "gapcolor": "white", "linewidth": 1.0, "linestyle": (0, (1.5, 1.5))}
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """One condition of the theorem: its name in theory.conditions, its label and its line."""
+
+    condition: str
+    label: str
+    colour: str
+    dashes: Any
+
+    def artist(self, x: npt.ArrayLike = (), y: npt.ArrayLike = (), note: str = "") -> Line2D:
+        """Return the line through (x, y), or an empty one for a legend."""
+        return Line2D(
+            np.asarray(x),
+            np.asarray(y),
+            color=self.colour,
+            linestyle=self.dashes,
+            linewidth=LINE_WIDTH,
+            path_effects=outline(LINE_WIDTH),
+            label=self.label + note,
+            gid=self.condition,
+        )
+
+
+BOUNDARIES = (
+    Boundary("frequency_lower", r"$p \gtrsim 1/n$", VERMILLION, "-"),
+    Boundary("frequency_upper_sparsity", r"$p \lesssim n^{-(1+1/s)/2}$", GREEN, (0, (5, 1.5))),
+    Boundary("frequency_upper_concentration", r"$p \lesssim n^{-2(1+\varepsilon)^2/s}$", PURPLE, (0, (1.5, 1))),
+    Boundary("frequency_upper_dimension", r"$p \lesssim d^{\,1-\zeta}/n$", ORANGE, (0, (5, 1.2, 1.2, 1.2))),
+    Boundary("width", r"$p \gtrsim (n/M)^{(1-\varepsilon)^2/s}$", BLUE, (0, (8, 2))),
+)
+
+
+def frequencies(
+    n_features: float, d_model: npt.ArrayLike, sparsity: npt.ArrayLike, n_neurons: float
+) -> dict[str, Array]:
+    """Return the target frequency at which each condition changes, by its name, broadcast over d_model and sparsity."""
+    # The bounds on p depend neither on p nor on M.
+    found = conditions(n_features, d_model, sparsity, 0.5, 1)
+    bounds = {name: np.asarray(found[name].bound) for name in found if name != "width"}
+    shape = bounds["frequency_lower"].shape
+    width = np.asarray(frequency_bound_of_width(n_features, n_neurons, sparsity))
+    return bounds | {"width": np.broadcast_to(width, shape)}
+
+
+def draw(axes: Axes, bounds: dict[str, Array], y: Array) -> set[str]:
+    """Draw the boundaries p(y) over a panel whose limits are set; return the names of those that it shows."""
+    low, high = axes.get_xlim()
+    shown = set()
+    for each in BOUNDARIES:
+        p = bounds[each.condition]
+        if np.any((p > low) & (p < high)):
+            axes.add_line(each.artist(p, y))
+            shown.add(each.condition)
+    return shown
+
+
+def legend_handles(shown: set[str]) -> list[Line2D]:
+    """Return one handle a boundary; one that no panel shows says so, since it still holds or fails."""
+    return [each.artist(note="" if each.condition in shown else ", off scale") for each in BOUNDARIES]
+
+
+def reference_handle(label: str) -> Line2D:
+    """Return the legend handle of the reference lines."""
+    return Line2D([], [], label=label, **REFERENCE)
+
+
+def reference(axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, name: str, label: str) -> None:
+    """Draw a dotted reference line, labelled where it leaves the panel: above the top, or to the right."""
+    x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    # One part in 1e9 keeps end points that lie on the frame.
+    inside = (x >= left * (1 - 1e-9)) & (x <= right * (1 + 1e-9)) & (y >= bottom * (1 - 1e-9)) & (y <= top * (1 + 1e-9))
+    if not inside.any():
+        return
+    axes.add_line(Line2D(x, y, gid=name, **REFERENCE))
+    last = int(np.flatnonzero(inside)[-1])
+    above = y[last] >= top * (1 - 1e-9) or (last < x.size - 1 and y[last + 1] > top)
+    axes.annotate(
+        label,
+        (x[last], top) if above else (right, y[last]),
+        xytext=(0, 2) if above else (3, 0),
+        textcoords="offset points",
+        ha="center" if above else "left",
+        va="bottom" if above else "center",
+        fontsize=SMALL_FONT_SIZE,
+        annotation_clip=False,
+    )

@@ -1,0 +1,175 @@
+"""The phase diagram: recovery as a heat map over two logarithmic axes, with chance and failures marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.collections import PolyCollection, QuadMesh
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from figures.style import EMPTY_CELL, HEAT_MAP, outline
+from theory.closed_forms import chance_recovery_rate
+
+Array = npt.NDArray[np.float64]
+THRESHOLD = 0.9
+# Ours: chance explains a recovery of which it would give half, and chance below 5 % is not worth a hatch.
+CHANCE_SHARE, CHANCE_FLOOR = 0.5, 0.05
+HATCH = "////"
+CHANCE_LABEL = "half or more by chance alone"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A grid of cells: x (nx,) and y (ny,) ascending, the rest (ny, nx).
+
+    recovery: mean over the seeds that finished, NaN where none did.
+    chance: recovery of as many random directions, NaN where no cell was run.
+    failed: some seed failed, diverged or left no number.
+    """
+
+    x: Array
+    y: Array
+    recovery: Array
+    chance: Array
+    failed: npt.NDArray[np.bool_]
+
+    def dominated(self) -> npt.NDArray[np.bool_]:
+        """Return the cells (ny, nx) in which chance alone would give at least half of the recovery."""
+        # A cell without a number could have recovered everything.
+        recovery = np.where(np.isnan(self.recovery), 1.0, self.recovery)
+        return np.asarray(self.chance >= np.maximum(CHANCE_SHARE * recovery, CHANCE_FLOOR))
+
+
+def collect(
+    table: pd.DataFrame, x: str, y: str, *, x_values: Array | None = None, y_values: Array | None = None
+) -> Cells:
+    """Return the grid of cells over columns x and y; the axes are the values of the table unless given.
+
+    The table has d_model, n_neurons, status and feature_recovery_rate, as `figures.rows.prepare` returns it.
+    """
+    recovery = pd.to_numeric(table["feature_recovery_rate"], errors="coerce")
+    finished = (table["status"] == "ok") & np.isfinite(recovery)
+    data = pd.DataFrame(
+        {
+            "x": table[x],
+            "y": table[y],
+            "recovery": recovery.where(finished),
+            "chance": chance_recovery_rate(table["d_model"], table["n_neurons"], THRESHOLD),
+            "failed": 1.0 - finished,
+        }
+    )
+    columns = distinct(table[x]) if x_values is None else x_values
+    index = distinct(table[y]) if y_values is None else y_values
+
+    def pivot(name: str) -> Array:
+        means = data.pivot_table(index="y", columns="x", values=name, aggfunc="mean")
+        return means.reindex(index=index, columns=columns).to_numpy(dtype=float)
+
+    return Cells(columns, index, pivot("recovery"), pivot("chance"), pivot("failed") > 0)
+
+
+def distinct(column: pd.Series) -> Array:
+    """Return the distinct values of a column, ascending."""
+    return np.unique(column.to_numpy(dtype=float))
+
+
+def edges(values: npt.ArrayLike) -> Array:
+    """Return the k + 1 cell edges of k positive ascending values: geometric midpoints, outer cells symmetric in log."""
+    logs = np.log(np.asarray(values, dtype=float))
+    if logs.size == 1:
+        return np.asarray(np.exp(logs[0] + np.log(2) * np.array([-0.5, 0.5])))
+    middle = (logs[1:] + logs[:-1]) / 2
+    return np.asarray(np.exp(np.concatenate([[2 * logs[0] - middle[0]], middle, [2 * logs[-1] - middle[-1]]])))
+
+
+def along(values: npt.ArrayLike, n_points: int = 400) -> Array:
+    """Return points from the first to the last cell edge of an axis, in equal ratios, to draw curves on."""
+    ends = edges(values)
+    return np.geomspace(ends[0], ends[-1], n_points)
+
+
+def heat_map(axes: Axes, cells: Cells) -> QuadMesh:
+    """Draw the recovery of the cells with hatched chance and crossed failures, and set the limits of the panel."""
+    axes.set(xscale="log", yscale="log", facecolor=EMPTY_CELL)
+    x, y = edges(cells.x), edges(cells.y)
+    shown = np.ma.masked_invalid(cells.recovery)
+    # An edge of the cell's own colour closes the hairlines that PDF viewers leave between cells.
+    mesh = axes.pcolormesh(x, y, shown, cmap=HEAT_MAP, vmin=0, vmax=1, edgecolors="face", linewidth=0.2)
+    axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    # NaN compares as dark = False: marks on empty cells are black.
+    dark = cells.recovery < 0.5
+    for name, where, colour in (("dark", dark, "white"), ("bright", ~dark, "black")):
+        _hatch(axes, x, y, cells.dominated() & where, colour, f"chance-{name}")
+        _cross(axes, cells, cells.failed & where, colour, f"failed-{name}")
+    return mesh
+
+
+def _hatch(axes: Axes, x: Array, y: Array, where: npt.NDArray[np.bool_], colour: str, name: str) -> None:
+    corners = [[(x[j], y[i]), (x[j + 1], y[i]), (x[j + 1], y[i + 1]), (x[j], y[i + 1])] for i, j in np.argwhere(where)]
+    if corners:
+        axes.add_collection(
+            PolyCollection(corners, facecolors="none", edgecolors=colour, hatch=HATCH, linewidths=0, gid=name),
+            autolim=False,
+        )
+
+
+def _cross(axes: Axes, cells: Cells, where: npt.NDArray[np.bool_], colour: str, name: str) -> None:
+    i, j = np.nonzero(where)
+    if i.size:
+        rim = outline(1.0, "black" if colour == "white" else "white")
+        style: dict[str, Any] = {
+            "marker": "x",
+            "markersize": 4,
+            "color": colour,
+            "path_effects": rim,
+            "zorder": 4,
+        }  # above the lines
+        axes.add_line(Line2D(cells.x[j], cells.y[i], linestyle="", gid=name, **style))
+
+
+def legend_handles(panels: list[Cells]) -> list[Artist]:
+    """Return handles for the marks that occur in the panels: chance, failures, cells that were not run."""
+    handles: list[Artist] = []
+    if any(each.dominated().any() for each in panels):
+        handles.append(Patch(facecolor="0.95", edgecolor="black", hatch=HATCH, linewidth=0.4, label=CHANCE_LABEL))
+    if any(each.failed.any() for each in panels):
+        handles.append(
+            Line2D([], [], linestyle="", marker="x", markersize=4, color="black", label="failed or diverged")
+        )
+    if any(np.isnan(each.chance).any() for each in panels):
+        handles.append(Patch(facecolor=EMPTY_CELL, edgecolor="black", linewidth=0.4, label="not run"))
+    return handles
+
+
+def frequency_axis(axes: Axes, values: Array) -> None:
+    """Label the x axis as the target frequency: a tick a decade, or the values of the cells where none is in sight."""
+    axes.set_xlabel("target frequency $p$")
+    axes.xaxis.set_major_locator(LogLocator(10))
+    axes.xaxis.set_minor_locator(LogLocator(10, subs=range(2, 10)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = np.log10(axes.get_xlim())
+    if np.floor(high) < np.ceil(low):
+        axes.set_xticks(values, [f"{value:g}" for value in values])
+
+
+def number_axis(axis: Axis, values: Array, label: str, *, at_most: int = 12) -> None:
+    """Label an axis of whole numbers with the values of the cells; where those crowd, with powers of two."""
+    ticks = values
+    if ticks.size > at_most:
+        powers = values[np.log2(values) % 1 == 0]
+        ticks = powers if powers.size > 1 else values
+        while ticks.size > at_most:
+            ticks = ticks[::2]
+    axis.set_label_text(label)
+    axis.set_major_locator(FixedLocator(list(ticks)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -1,0 +1,93 @@
+"""Speed as a ratio: the factored step against the dense one, same inputs, same run, one thread."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from simulations import __version__, modified_ba
+from simulations.activations import ACTIVATION_CODES
+from simulations.cells import DTYPES, resolve_device, sample_of, start_of
+from simulations.evaluation import Dense, Evaluation, Factored, tile_width
+from simulations.experiments import BENCHMARK
+from simulations.settings import Settings
+from theory.closed_forms import frequency_to_bias
+
+
+def one_update(data: Evaluation, weights: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """Return the whole update g (1, M, d) of every neuron: V W^T, the drive of all samples, tile by tile."""
+    bias = weights.new_full(weights.shape[:2], float(frequency_to_bias(settings.target_frequency)))
+    rows = slice(0, data.n_samples)
+    factored = isinstance(data, Factored)  # the dense step is at its best untiled, and needs no V W^T
+    width = weights.shape[1]
+    if factored:
+        width = tile_width(width, 1, data.features.shape[1], weights.device, weights.dtype)
+    gradients = []
+    for start in range(0, weights.shape[1], width):
+        part = weights[:, start : start + width].contiguous()
+        G = torch.bmm(data.features, part.transpose(1, 2)) if factored else part.new_empty(1, 0, part.shape[1])
+        activation = ACTIVATION_CODES[settings.activation]
+        drive = data.drive(part, G, bias[:, start : start + width], activation, rows, gradient=True)
+        assert drive.gradient is not None
+        gradients.append(drive.gradient)
+    return torch.cat(gradients, dim=1)
+
+
+def _median_seconds(work: Callable[[], torch.Tensor], repeats: int, device: torch.device) -> float:
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5) -> dict[str, Any]:
+    """Time one factored and one dense update; return seconds (medians), their ratio and their disagreement.
+
+    The disagreement is ||g_factored - g_dense|| / ||g_dense|| in float64, where no sample flips at the threshold by
+    rounding.  Raises ValueError for a device that is not there.
+    """
+    device = resolve_device(settings.device)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        drawn = sample_of(settings)
+        start = torch.from_numpy(start_of(settings, drawn))
+        timed: dict[str, float] = {}
+        for form in (Factored, Dense):
+            data: Evaluation = form([drawn], device=device, dtype=DTYPES[settings.dtype], center=settings.center)
+            weights = modified_ba.init(start.to(device, DTYPES[settings.dtype]), settings.target_frequency).weights
+            one_update(data, weights, settings)  # compile and warm up
+            n_times = repeats if form is Factored else max(1, repeats // 2)
+            timed[form.__name__.lower()] = _median_seconds(
+                lambda data=data, weights=weights: one_update(data, weights, settings),  # type: ignore[misc]
+                n_times,
+                device,
+            )
+        exact = modified_ba.init(start.to(device, torch.float64), settings.target_frequency).weights
+        factored, dense = (
+            one_update(form([drawn], device=device, dtype=torch.float64, center=settings.center), exact, settings)
+            for form in (Factored, Dense)
+        )
+        disagreement = float((factored - dense).norm() / dense.norm())
+    finally:
+        torch.set_num_threads(before)
+    names = ("n_features", "d_model", "sparsity", "n_samples", "n_neurons", "target_frequency", "dtype", "seed")
+    return {
+        **{name: getattr(settings, name) for name in names},
+        "device": device.type,
+        "threads": 1,
+        "repeats": repeats,
+        "seconds_factored": timed["factored"],
+        "seconds_dense": timed["dense"],
+        "ratio": timed["dense"] / timed["factored"],
+        "relative_difference_float64": disagreement,
+        "version": __version__,
+    }

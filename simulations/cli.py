@@ -1,0 +1,212 @@
+"""The command line: flags are generated from the dataclasses; bad input is one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from simulations import __version__
+from simulations.experiments import BENCHMARK, EXPERIMENTS, PRESETS, experiment
+from simulations.settings import Settings
+
+MODEL_FLAGS = ("n_features", "d_model", "sparsity", "target_frequency", "n_neurons")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line, with the nearest known flag where one was mistyped, and exit with 2."""
+        unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
+        near = [match for word in unknown for match in difflib.get_close_matches(word, self._option_string_actions)[:1]]
+        self.exit(2, f"{self.prog}: error: {message}{f' (did you mean {near[0]}?)' if near else ''}\n")
+
+
+def flag(name: str) -> str:
+    """Return the flag of a field: dashes for underscores."""
+    return "--" + name.replace("_", "-")
+
+
+def add_settings(parser: argparse.ArgumentParser, defaults: Settings, names: Sequence[str] | None = None) -> None:
+    """Add a flag for every settings field, or for `names`; values stay text, since Settings validates them."""
+    for each in fields(Settings):
+        if names is not None and each.name not in names:
+            continue
+        default, text = getattr(defaults, each.name), each.metadata["help"]
+        described = f"{text} (default {default})".replace("%", "%%")
+        if isinstance(default, bool):
+            parser.add_argument(flag(each.name), action=argparse.BooleanOptionalAction, default=default, help=text)
+        else:
+            parser.add_argument(flag(each.name), default=default, help=described, metavar="X")
+
+
+def settings_from(args: argparse.Namespace, defaults: Settings) -> Settings:
+    """Return validated settings; raises ValueError."""
+    names = [each.name for each in fields(Settings)]
+    return Settings(**{name: getattr(args, name, getattr(defaults, name)) for name in names})
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with what strict JSON cannot hold (inf, nan) as text."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def show(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result on stdout: one JSON object, or aligned lines."""
+    if as_json:
+        print(json.dumps(plain(result), allow_nan=False, default=str))
+        return
+    width = max(len(key) for key in result)
+    for key, value in result.items():
+        if isinstance(value, dict):
+            value = "  ".join(f"{name} {_short(each)}" for name, each in value.items())
+        elif isinstance(value, list):
+            value = ("\n" + " " * (width + 2)).join(map(str, value))
+        print(f"{key:<{width}}  {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _cell(args: argparse.Namespace) -> dict[str, Any]:
+    settings = settings_from(args, Settings())
+    from simulations.cells import resolve_device, run_cell  # torch and numba load only where they are used
+
+    resolve_device(settings.device)
+    return run_cell(settings, threads=args.threads)
+
+
+def _conditions(args: argparse.Namespace) -> dict[str, Any]:
+    from theory.conditions import report
+    from theory.problem import Problem
+
+    problem = Problem(
+        n_features=_number("n_features", args.n_features, int),
+        d_model=_number("d_model", args.d_model, int),
+        sparsity=_number("sparsity", args.sparsity, float),
+        target_frequency=_number("target_frequency", args.target_frequency, float),
+        n_neurons=_number("n_neurons", args.n_neurons, int),
+    )
+    epsilon, zeta = (_number(name, getattr(args, name), float) for name in ("epsilon", "zeta"))
+    return report(problem, epsilon=epsilon, zeta=zeta)
+
+
+def _number(name: str, text: Any, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "an integer" if kind is int else "a number"
+        raise ValueError(f"{name}={text!r}, but should be {wanted}") from None
+
+
+def _sweep(args: argparse.Namespace) -> dict[str, Any]:
+    cells = experiment(args.experiment).cells(args.preset, seed=args.seed, device=args.device)
+    from simulations.running import run_experiment
+
+    return run_experiment(args.experiment, args.preset, cells, Path(args.out), args.n_jobs, args.resume, args.command)
+
+
+def _figure(args: argparse.Namespace) -> dict[str, Any]:
+    names = list(EXPERIMENTS) if args.name == "all" else [experiment(args.name).name]
+    from simulations.running import draw_figures
+
+    return {"figures": draw_figures(names, Path(args.rows), Path(args.out))}
+
+
+def _reproduce(args: argparse.Namespace) -> dict[str, Any]:
+    from simulations.running import reproduce
+
+    return reproduce(args.preset, Path(args.out), args.n_jobs, args.seed, args.device, args.command)
+
+
+def _benchmark(args: argparse.Namespace) -> dict[str, Any]:
+    settings = settings_from(args, BENCHMARK)
+    from simulations.benchmark import benchmark, write
+
+    if args.repeats < 1:
+        raise ValueError(f"repeats={args.repeats}, but should be at least 1")
+    result = benchmark(settings, repeats=args.repeats)
+    if args.out:
+        write(result, Path(args.out), args.command)
+    return result
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    top = Parser(prog="sae-recovery", description="When does a sparse autoencoder recover the features of its data?")
+    top.add_argument("--version", action="version", version=f"sae-recovery {__version__}")
+    commands = top.add_subparsers(dest="name_of_command", required=True, metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        sub.set_defaults(run=run)
+        return sub
+
+    cell = command("cell", _cell, "run one cell and print its row")
+    add_settings(cell, Settings())
+    cell.add_argument("--threads", type=int, default=1, help="tiles of neurons run side by side (no effect on results)")
+
+    conditions = command("conditions", _conditions, "print the conditions of Theorem 6.1 as signed margins")
+    add_settings(conditions, Settings(), MODEL_FLAGS)
+    conditions.add_argument("--epsilon", default=0.05, metavar="X", help="slack of the exponents (default 0.05, ours)")
+    conditions.add_argument("--zeta", default=0.1, metavar="X", help="slack of the dimension (default 0.1, ours)")
+
+    sweep = command("sweep", _sweep, "run an experiment's grid into DIR/EXPERIMENT/PRESET/rows.csv")
+    sweep.add_argument("experiment", help=", ".join(EXPERIMENTS))
+    sweep.add_argument("--resume", action="store_true", help="keep finished cells of an earlier run")
+    reproduce = command("reproduce", _reproduce, "run every experiment (finished cells are kept) and draw every figure")
+    for each in (sweep, reproduce):
+        each.add_argument("--preset", default="quick", help=", ".join(PRESETS))
+        each.add_argument("--n-jobs", type=int, default=1, help="processes (-1: one per core)")
+        each.add_argument("--out", default="out", help="output folder (default out)")
+        each.add_argument("--seed", type=int, default=0, help="root seed of the grid")
+        each.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+    figure = command("figure", _figure, "draw the figure of an experiment from its rows, or all of them")
+    figure.add_argument("name", help=", ".join([*EXPERIMENTS, "all"]))
+    figure.add_argument("--rows", default="results", help="rows.csv, or a folder of runs (default results)")
+    figure.add_argument("--out", default="out/figures", help="folder for PNG and PDF (default out/figures)")
+
+    bench = command("benchmark", _benchmark, "time the factored step against the dense one, on one thread")
+    add_settings(bench, BENCHMARK)
+    bench.add_argument("--repeats", type=int, default=5, help="timed repeats, of which the median counts")
+    bench.add_argument("--out", default="", help="also write DIR/benchmark/DEVICE.json")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 0, or 2 for bad input, 1 for a run that broke off, 130 when interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(words)
+    args.command = ["sae-recovery", *words]
+    try:
+        show(args.run(args), args.json)
+    except (ValueError, OSError) as error:
+        return _complain(error, 2)
+    except RuntimeError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted; finished cells are kept", 130)
+    return 0
+
+
+def _complain(error: object, code: int) -> int:
+    print("sae-recovery: error: " + " ".join(str(error).split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Checks of arguments that the formulas share: each raises ValueError naming what was given and what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def shown(value: Any) -> str:
+    """Return a number as a reader would write it: 9 rather than 9.0 or np.float64(9.0)."""
+    number = float(value)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def real(name: str, value: npt.ArrayLike) -> FloatArray:
+    """Return `value` as a float64 array; raises ValueError unless it holds finite numbers (a bool is not a number)."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{name}={value!r}, but should be a finite number")
+    numbers = array.astype(np.float64)
+    require(name, numbers, np.isfinite(numbers), "a finite number")
+    return numbers
+
+
+def require(name: str, values: FloatArray, allowed: npt.ArrayLike, wanted: str) -> None:
+    """Raise ValueError with the first of `values` that is not `allowed` (same shape), "{name}=9, but should be ..."."""
+    good = np.broadcast_to(np.asarray(allowed, dtype=bool), values.shape)
+    if not good.all():
+        raise ValueError(f"{name}={shown(values[~good].flat[0])}, but should be {wanted}")
+
+
+def at_least(name: str, value: npt.ArrayLike, low: float) -> FloatArray:
+    """Return `value` as float64; raises ValueError unless every entry is finite and at least `low`."""
+    values = real(name, value)
+    require(name, values, values >= low, f"at least {shown(low)}")
+    return values
+
+
+def frequency(name: str, value: npt.ArrayLike) -> FloatArray:
+    """Return `value` as float64; raises ValueError unless every entry is in (0, 0.5] (so that the bias is <= 0)."""
+    values = real(name, value)
+    require(name, values, (values > 0) & (values <= 0.5), "in (0, 0.5]")
+    return values
+
+
+def small_constant(name: str, value: float) -> float:
+    """Return an epsilon or a zeta; raises ValueError unless it is one number in [0, 1), 0 being the limit."""
+    number = real(name, value)
+    if number.ndim:
+        raise ValueError(f"{name} has shape {number.shape}, but should be one number")
+    require(name, number, (number >= 0) & (number < 1), "in [0, 1)")
+    return float(number)
+
+
+def cosine(name: str, value: float) -> float:
+    """Return a threshold on a signed cosine; raises ValueError unless it is one number in [-1, 1]."""
+    number = real(name, value)
+    if number.ndim:
+        raise ValueError(f"{name} has shape {number.shape}, but should be one number")
+    require(name, number, np.abs(number) <= 1, "in [-1, 1]")
+    return float(number)
+
+
+def sparsity_within(sparsity: npt.ArrayLike, n_features: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return both as float64, broadcast; raises ValueError unless n >= 2 and sparsity is in [1, n_features]."""
+    n, s = np.broadcast_arrays(at_least("n_features", n_features, 2), real("sparsity", sparsity))
+    outside = (s < 1) | (s > n)
+    if outside.any():
+        first_s, first_n = s[outside].flat[0], n[outside].flat[0]
+        raise ValueError(f"sparsity={shown(first_s)}, but should be in [1, n_features={shown(first_n)}]")
+    return s, n
