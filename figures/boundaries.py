@@ -15,7 +15,7 @@ from theory.conditions import EPSILON, ZETA, conditions, frequency_bound_of_widt
 
 Array = npt.NDArray[np.float64]
 LINE_WIDTH = 1.3
-CONSTANTS = rf"$\varepsilon$ = {EPSILON:g}, $\zeta$ = {ZETA:g}"
+TITLE = rf"sufficient conditions of the theorem ($\varepsilon$ = {EPSILON:g}, $\zeta$ = {ZETA:g})"
 # White between black dots: seen on any background.
 REFERENCE: dict[str, Any] = {"color": "black", "gapcolor": "white", "linewidth": 1.0, "linestyle": (0, (1.5, 1.5))}
 

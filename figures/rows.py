@@ -18,12 +18,12 @@ NEVER_FIXED = ("seed", "device")
 
 
 def prepare(rows: pd.DataFrame, *, free: Sequence[str], results: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a copy of the rows with numeric problem columns, in which only `free`, the seed and the device vary.
+    """Return a copy of the rows with numeric problem columns, in which only `free`, centring, the seed and the device vary.
 
     Raises ValueError when there are no rows, when a column of the problem, `status` or one of `results` is missing,
     when a number is not one, or when a setting that is not `free` has several values.
     """
-    needed = (*PROBLEM, "status", *results)
+    needed = (*PROBLEM, "center", "status", *results)
     if missing := [name for name in needed if name not in rows.columns]:
         raise ValueError(f"rows without {', '.join(missing)}")
     if rows.empty:
@@ -31,8 +31,9 @@ def prepare(rows: pd.DataFrame, *, free: Sequence[str], results: Sequence[str] =
     table = rows.reset_index(drop=True)
     for name in PROBLEM:
         table[name] = _positive(table[name], name)
+    table["center"] = [_truth(value) for value in table["center"]]
     for name in SETTING_COLUMNS:
-        if name in table.columns and name not in (*free, *NEVER_FIXED):
+        if name in table.columns and name not in ("center", *free, *NEVER_FIXED):
             _one_value(table[name], name)
     return table
 
@@ -55,11 +56,28 @@ def _positive(column: pd.Series, name: str) -> pd.Series:
     return numbers
 
 
+def _truth(value: object) -> bool:
+    if str(value) not in ("True", "False"):
+        raise ValueError(f"center={value}, but should be True or False")
+    return str(value) == "True"
+
+
 def _one_value(column: pd.Series, name: str) -> None:
     values = list(column.unique())
     if len(values) > 1:
         shown = ", ".join(str(value) for value in values[:4]) + (", ..." if len(values) > 4 else "")
         raise ValueError(f"{name}={shown}, but should have one value in this figure")
+
+
+def by_centring(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows without and with centred data, as far as there are any, each with its name: a panel each."""
+    names = {False: "not centred", True: "centred"}
+    return [(names[key], table[table["center"] == key]) for key in names if (table["center"] == key).any()]
+
+
+def counts(table: pd.DataFrame, **symbols: str) -> str:
+    """Return "n = 256, M = 2,048" for columns that are the same in all rows, from symbol=column."""
+    return ", ".join(count(symbol, table[name].iloc[0]) for symbol, name in symbols.items())
 
 
 def count(symbol: str, value: float) -> str:

@@ -25,36 +25,28 @@ MARKERS = "os^Dv<>pPX"
 def plot(rows: pd.DataFrame) -> Figure:
     """Return recovery against step, one line a number of features: mean over seeds, with their range as a band.
 
-    A second panel shows the threshold 0.8 where rows carry it.  Raises ValueError for rows without the columns it
+    Columns of panels: the thresholds 0.9 and, where rows carry it, 0.8; lines: without and with centred data.  Raises ValueError for rows without the columns it
     reads, in which another setting varies, or with a history whose length is not n_steps + 1.
     """
     table = checks.prepare(rows, free=("n_features", *FOLLOWS), results=("n_steps", "recovery_per_step"))
     checks.one_per_cell(table, ("n_features",), FOLLOWS)
-    panels = [(name, tau) for name, tau in PANELS if name in table.columns]
-    figure = new_figure(DOUBLE_COLUMN if len(panels) > 1 else SINGLE_COLUMN, 3.0)
-    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)
-    sizes = sorted(int(n) for n in table["n_features"].unique())
-    # Sizes are ordered, and so are these colours; the darkest to a light that still shows on white.
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(sizes)))
-    styles = {
-        n: {"color": colours[k], "marker": MARKERS[k % len(MARKERS)], "markersize": 3.2, "linewidth": 1.1}
-        for k, n in enumerate(sizes)
-    }
-    for axes, (name, tau) in zip(grid.flat, panels, strict=True):
-        for n in sizes:
-            _line(axes, histories(table[table["n_features"] == n], name), styles[n], n)
-        axes.set(title=f"cosine > {tau}", xlabel="step", ylim=(-0.03, 1.03))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="0.9", linewidth=0.5)
-        axes.set_axisbelow(True)
-    grid[0, 0].set_ylabel("feature recovery rate")
-    notes = [checks.count("s", table["sparsity"].iloc[0])]
+    lines = checks.by_centring(table)
+    columns = [(name, tau) for name, tau in PANELS if name in table.columns]
+    wide = len(columns) > 1
+    figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.1 + 1.9 * len(lines))
+    panels = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
+    styles = _styles(sorted(int(n) for n in table["n_features"].unique()))
+    for (centring, part), line in zip(lines, panels, strict=True):
+        for (name, tau), axes in zip(columns, line, strict=True):
+            for n, style in styles.items():
+                _line(axes, histories(part[part["n_features"] == n], name), style, n)
+            axes.set_title(f"cosine > {tau}, {centring}")
+            _decorate(axes)
+    notes = [checks.counts(table, s="sparsity")]
     notes += [checks.share_of_n(table, *each) for each in (("d_model", "d"), ("n_samples", "N"), ("n_neurons", "M"))]
-    separator = ", " if len(panels) > 1 else ",\n"
-    figure.suptitle(f"{', '.join(notes)}{separator}{checks.frequency_note(table)}")
-    handles = [Line2D([], [], label=_label(table, n), **styles[n]) for n in sizes]
-    legend_below(figure, handles, min(len(handles), 4 if len(panels) > 1 else 2))
+    figure.suptitle(f"{', '.join(notes)}{', ' if wide else chr(10)}{checks.frequency_note(table)}")
+    handles = [Line2D([], [], label=_label(table, n), **style) for n, style in styles.items()]
+    legend_below(figure, handles, min(len(handles), 4 if wide else 2))
     return figure
 
 
@@ -63,7 +55,7 @@ def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
 
     Raises ValueError when a finished row has another number of entries, or something else than numbers.
     """
-    length = int(table["n_steps"].iloc[0]) + 1
+    length = int(table["n_steps"].iloc[0]) + 1 if len(table) else 1
     finished = table.loc[table["status"] == "ok", name]
     try:
         parsed = [[float(word) for word in str(text).split()] for text in finished]
@@ -73,6 +65,24 @@ def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
         if len(each) != length:
             raise ValueError(f"{name} has {len(each)} values, but should have n_steps + 1 = {length}")
     return np.array(parsed, dtype=float).reshape(-1, length)
+
+
+def _styles(sizes: list[int]) -> dict[int, dict[str, Any]]:
+    # Sizes are ordered, and so are these colours; the darkest to a light that still shows on white.
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(sizes)))
+    return {
+        n: {"color": colours[k], "marker": MARKERS[k % len(MARKERS)], "markersize": 3.2, "linewidth": 1.1}
+        for k, n in enumerate(sizes)
+    }
+
+
+def _decorate(axes: Axes) -> None:
+    axes.set(xlabel="step", ylabel="feature recovery rate", ylim=(-0.03, 1.03))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="0.9", linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.label_outer()
 
 
 def _line(axes: Axes, history: npt.NDArray[np.float64], style: dict[str, Any], n: int) -> None:

@@ -1,0 +1,408 @@
+"""Laws: how they are named, and that what they draw has the promised support, sign, scale and distribution."""
+
+import itertools
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statistics_helper import assert_binomial, assert_z, seed_of
+
+from simulations.laws import dictionaries, supports
+from simulations.laws.coefficients import normalize_rows
+from simulations.laws.registry import COEFFICIENTS, DICTIONARIES, REGISTRIES, SUPPORTS, check_law
+from simulations.laws.supports import Support
+
+SUPPORT_LAWS = ["uniform", "zipf", "zipf:2.5", "two-level:0.3:5", "planted:0.7", "bernoulli", "mixed:2:4:0.4"]
+POSITIVE_LAWS = ["constant", "uniform", "half-normal", "exponential"]
+DICTIONARY_LAWS = ["gaussian", "sphere", "rademacher", "orthogonal"]
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def generator(what: str) -> np.random.Generator:
+    return np.random.default_rng(seed_of(what))
+
+
+def active(drawn: Support, n_features: int) -> npt.NDArray[np.bool_]:
+    """Return the dense N x n mask of active features."""
+    mask = np.zeros((len(drawn.indices), n_features + 1), dtype=bool)
+    used = np.arange(drawn.indices.shape[1]) < drawn.row_sparsity[:, None]
+    np.put_along_axis(mask, np.where(used, drawn.indices, n_features).astype(np.int64), True, axis=1)
+    return mask[:, :n_features]
+
+
+# Names and parameters
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        ("support", "unifrom", "one of uniform, zipf[:exponent=1], two-level"),
+        ("support", "unifrom", "(did you mean 'uniform'?)"),
+        ("support", "", "support_law='', but should be one of"),
+        ("coefficient", "half-norml", "(did you mean 'half-normal'?)"),
+        ("dictionary", "gausian", "dictionary_law='gausian', but should be one of gaussian, sphere, rademacher"),
+        ("support", "uniform:1", "has 1 parameters, but should be uniform"),
+        ("support", "zipf:1:2", "has 2 parameters, but should be zipf[:exponent=1]"),
+        ("support", "planted", "has 0 parameters, but should be planted:probability"),
+        ("support", "zipf:-1", "exponent=-1, but should be a finite number in [0, 10]"),
+        ("support", "zipf:nan", "exponent=nan"),
+        ("support", "zipf:inf", "exponent=inf"),
+        ("support", "zipf:", "exponent=, but"),
+        ("support", "zipf:steep", "exponent=steep"),
+        ("support", "two-level:0:2", "share=0, but should be a finite number in (0, 1]"),
+        ("support", "two-level:0.5:0", "ratio=0"),
+        ("support", "mixed:2.5:20", "low=2.5, but should be an integer at least 1"),
+        ("support", "mixed:3:inf", "high=inf"),
+        ("support", "mixed:3:20:1.01", "share=1.01"),
+        ("support", "mixed:5:4", "low=5, but should be at most high=4"),
+        ("support", "planted:1.5", "probability=1.5"),
+        ("suport", "uniform", "kind='suport', but should be one of support, coefficient, dictionary"),
+    ],
+)
+def test_bad_texts_are_refused_with_what_is_allowed(kind: str, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_law(kind, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "good", "bad", "message"),
+    [
+        ("dictionary", "orthogonal", {"n_features": 8, "d_model": 8}, {"n_features": 9, "d_model": 8},
+         "d_model=8, but should be at least n_features=9 for the orthogonal dictionary"),
+        ("support", "mixed", {"n_features": 20}, {"n_features": 19}, "high=20, but should be at most n_features=19"),
+        ("support", "planted:1", {"n_features": 4}, {"n_features": 5}, "n_features=5, but should be even"),
+        ("support", "planted:1", {"sparsity": 2}, {"sparsity": 1}, "sparsity=1, but should be at least 2"),
+    ],
+)  # fmt: skip
+def test_demands_are_checked_at_the_sizes_that_are_known(
+    kind: str, text: str, good: dict[str, int], bad: dict[str, int], message: str
+) -> None:
+    check_law(kind, text)
+    check_law(kind, text, **good)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_law(kind, text, **bad)
+
+
+def test_drawing_checks_the_demands_too() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="d_model=3, but should be at least n_features=4"):
+        DICTIONARIES.parse("orthogonal").draw(4, 3, rng)
+    with pytest.raises(ValueError, match="high=20, but should be at most n_features=8"):
+        SUPPORTS.parse("mixed").draw(8, 3, 5, rng)
+    with pytest.raises(ValueError, match="n_features=7"):
+        SUPPORTS.parse("planted:1").draw(7, 3, 5, rng)
+
+
+@pytest.mark.parametrize(
+    ("texts", "canonical"),
+    [
+        (["mixed", "mixed:3", "mixed:3:20:0.5", "mixed:3.0:2e1:.5"], "mixed:3:20:0.5"),
+        (["zipf", "zipf:1", "zipf:1.0"], "zipf:1.0"),
+        (["zipf:0", "zipf:-0.0"], "zipf:0.0"),
+        (["uniform"], "uniform"),
+    ],
+)
+def test_equal_laws_have_equal_canonical_texts(texts: list[str], canonical: str) -> None:
+    assert {SUPPORTS.parse(text).text for text in texts} == {canonical}
+
+
+def test_checking_a_law_is_light_until_a_text_is_read() -> None:
+    code = "import sys, simulations.laws.registry; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_registered_law_is_tested_here() -> None:
+    tested = {"support": SUPPORT_LAWS, "coefficient": POSITIVE_LAWS, "dictionary": DICTIONARY_LAWS}
+    for kind, registry in REGISTRIES.items():
+        assert set(registry.laws) == {text.split(":")[0] for text in tested[kind]}
+
+
+# Supports
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(SUPPORT_LAWS), st.integers(2, 12), st.data(), st.integers(0, 10**6))
+def test_rows_of_a_support_hold_distinct_features_then_padding(
+    text: str, half: int, data: st.DataObject, seed: int
+) -> None:
+    n = 2 * half
+    s = data.draw(st.integers(2 if text.startswith("planted") else 1, n), label="s")
+    N = data.draw(st.integers(1, 50), label="N")
+    drawn = SUPPORTS.parse(text).draw(n, s, N, np.random.default_rng(seed))
+    assert drawn.indices.dtype == np.int32 and drawn.indices.shape == (N, max(1, drawn.row_sparsity.max()))
+    assert drawn.indices.min() >= 0 and drawn.indices.max() < n
+    used = np.arange(drawn.indices.shape[1]) < drawn.row_sparsity[:, None]
+    assert (drawn.indices[~used] == 0).all()
+    np.testing.assert_array_equal(active(drawn, n).sum(axis=1), drawn.row_sparsity)  # distinct within a row
+    if text == "mixed:2:4:0.4":
+        assert sorted(drawn.row_sparsity) == [2] * round(0.4 * N) + [4] * (N - round(0.4 * N))
+    elif text != "bernoulli":
+        assert (drawn.row_sparsity == s).all()
+    again = SUPPORTS.parse(text).draw(n, s, N, np.random.default_rng(seed))
+    np.testing.assert_array_equal(drawn.indices, again.indices)
+
+
+def test_a_large_support_stays_small_in_memory() -> None:
+    # N = 200,000 rows of n = 4,096: dense they would be 819 MB as bytes; the test must run within a few MB.
+    drawn = supports.uniform(4096, 3, 200_000, np.random.default_rng(0))
+    assert drawn.indices.nbytes == 200_000 * 3 * 4
+    ordered = np.sort(drawn.indices, axis=1)
+    assert (ordered[:, 1:] > ordered[:, :-1]).all()
+
+
+def successive(weights: npt.NDArray[np.float64], size: int) -> dict[tuple[int, ...], float]:
+    """Return the probability of every subset under successive sampling, summed over all orders."""
+    law: dict[tuple[int, ...], float] = {}
+    for order in itertools.permutations(range(len(weights)), size):
+        probability, left = 1.0, float(weights.sum())
+        for i in order:
+            probability *= float(weights[i]) / left
+            left -= float(weights[i])
+        key = tuple(sorted(order))
+        law[key] = law.get(key, 0.0) + probability
+    return law
+
+
+@pytest.mark.parametrize("method", [supports._by_redrawing, supports._by_keys])
+@pytest.mark.parametrize("weights", [[1.0, 1, 1, 1, 1], [8.0, 4, 2, 1, 1]])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_both_methods_draw_every_subset_with_its_probability(
+    method: Callable[..., npt.NDArray[np.int32]], weights: list[float], size: int
+) -> None:
+    # Exact binomial, Bonferroni over the subsets (at most 10): false alarm 1e-6.  N = 20,000: sampling in proportion
+    # to products of weights instead errs by over 100 standard errors for weights 8:4:2:1:1 and size 2.
+    N, w = 20_000, np.array(weights)
+    rows = np.sort(method(w, size, N, generator(f"subsets {method.__name__} {weights} {size}")), axis=1)
+    subsets, counts = np.unique(rows, axis=0, return_counts=True)
+    seen = {tuple(subset): int(count) for subset, count in zip(subsets.tolist(), counts, strict=True)}
+    law = successive(w, size)
+    assert set(seen) <= set(law)
+    for subset, probability in law.items():
+        what = f"{method.__name__} {subset}"
+        assert_binomial(seen.get(subset, 0), N, min(1.0, probability), what, comparisons=len(law))
+
+
+@pytest.mark.parametrize(("n", "s"), [(40, 3), (12, 9), (6, 6)])
+def test_uniform_frequencies_and_co_occurrence(n: int, s: int) -> None:
+    # f_i = s/n and P(i and j) = s(s-1)/(n(n-1)), exact binomials with Bonferroni over features or pairs: false alarm
+    # 1e-6 each.  N = 40,000: at n=40 a frequency off by a tenth (30 of 0.075) errs by 6 standard errors, by a fifth
+    # 11; dropping or favouring one slot's feature shifts it far more.
+    N = 40_000
+    mask = active(supports.uniform(n, s, N, generator(f"uniform {n} {s}")), n).astype(np.int64)
+    together = mask.T @ mask
+    for i, j in itertools.combinations_with_replacement(range(n), 2):
+        probability = s / n if i == j else s * (s - 1) / (n * (n - 1))
+        assert_binomial(int(together[i, j]), N, probability, f"features {i}, {j}", comparisons=n * (n + 1) // 2)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])
+def test_zipf_frequencies_are_the_exact_profile_for_one_active_feature(exponent: float) -> None:
+    # Exact binomials, Bonferroni over n = 30: false alarm 1e-6.  N = 60,000: at exponent 1 a profile off by one place,
+    # (i + 2)^-exponent, moves feature 0 from 0.25 to 0.17, 47 standard errors.
+    n, N = 30, 60_000
+    drawn = SUPPORTS.parse(f"zipf:{exponent}").draw(n, 1, N, generator(f"zipf {exponent}"))
+    weights = [(i + 1.0) ** -exponent for i in range(n)]
+    for i, count in enumerate(np.bincount(drawn.indices[:, 0], minlength=n).tolist()):
+        assert_binomial(count, N, weights[i] / sum(weights), f"feature {i}", comparisons=n)
+
+
+def test_two_level_frequencies() -> None:
+    # As above: 6 of 20 features carry weight 4 against 1, so 4/38 against 1/38 for one active feature.
+    n, N = 20, 40_000
+    drawn = supports.two_level(n, 1, N, generator("two levels"), share=0.3, ratio=4.0)
+    for i, count in enumerate(np.bincount(drawn.indices[:, 0], minlength=n).tolist()):
+        assert_binomial(count, N, (4 if i < 6 else 1) / 38, f"feature {i}", comparisons=n)
+
+
+def test_mixed_rows_are_shuffled_and_uniform_within_either_size() -> None:
+    # Within the rows of one size inclusion is binomial with s_row/n (false alarm 1e-6; power as for uniform).  Of the
+    # first half of the rows the number of low ones is hypergeometric, se = sqrt(N/16): unshuffled it would be 0 or
+    # N/2, off by 4 N/4 / sqrt(N) = 141 standard errors.
+    n, N = 24, 20_000
+    drawn = supports.mixed(n, 1, N, generator("mixed"), low=3, high=20, share=0.5)
+    mask = active(drawn, n)
+    for size in (3, 20):
+        rows = drawn.row_sparsity == size
+        assert rows.sum() == N // 2
+        for i, count in enumerate(mask[rows].sum(axis=0).tolist()):
+            assert_binomial(count, N // 2, size / n, f"feature {i}, s={size}", comparisons=2 * n)
+    early = int((drawn.row_sparsity[: N // 2] == 3).sum())
+    assert_z(early, N / 4, (N / 16) ** 0.5, "low rows in the first half")
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.6, 1.0])
+def test_planted_partners_meet_as_often_as_the_docstring_says(probability: float) -> None:
+    # Per sample and pair the meeting is a Bernoulli variable, so counts are exact binomials: Bonferroni over the 210
+    # pairs and features, false alarm 1e-6.  N = 40,000: without the planting the share at 0.6 would be 0.11 instead of
+    # 0.44 of a feature's samples, over 40 standard errors.
+    n, s, N = 20, 3, 40_000
+    law = SUPPORTS.parse(f"planted:{probability}")
+    mask = active(law.draw(n, s, N, generator(f"planted {probability}")), n).astype(np.int64)
+    together = mask.T @ mask
+    q = (s - 1) / (n - 1)
+    partners = q + 2 * probability / s * (1 - q) * (1 - (s - 2) / (n - 3))
+    others = (s - 1 - partners) / (n - 2)  # the s - 1 companions of a feature are its partner or one of n - 2 others
+    for i, j in itertools.combinations_with_replacement(range(n), 2):
+        share = 1.0 if i == j else partners if i ^ 1 == j else others
+        assert_binomial(int(together[i, j]), N, s / n * share, f"features {i}, {j}", comparisons=n * (n + 1) // 2)
+
+
+def test_bernoulli_features_are_independent() -> None:
+    # Frequencies s/n, pairs (s/n)^2 and empty rows (1 - s/n)^n, exact binomials, Bonferroni over 56: false alarm 1e-6.
+    # N = 40,000: exactly s a row would give pairs 0.067 instead of 0.09, 16 standard errors, and no empty row.
+    n, s, N = 10, 3, 40_000
+    drawn = supports.bernoulli(n, s, N, generator("bernoulli"))
+    mask = active(drawn, n).astype(np.int64)
+    together = mask.T @ mask
+    for i, j in itertools.combinations_with_replacement(range(n), 2):
+        probability = s / n if i == j else (s / n) ** 2
+        assert_binomial(int(together[i, j]), N, probability, f"features {i}, {j}", comparisons=56)
+    assert_binomial(int((drawn.row_sparsity == 0).sum()), N, (1 - s / n) ** n, "empty rows", comparisons=56)
+
+
+# Coefficients
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from(POSITIVE_LAWS), st.lists(st.integers(0, 9), min_size=1, max_size=30), st.booleans(), st.integers(0)
+)
+def test_weights_are_positive_where_used_and_zero_in_padding(
+    text: str, sizes: list[int], normalize: bool, seed: int
+) -> None:
+    row_sparsity, n_slots = np.array(sizes, dtype=np.int32), max(1, *sizes)
+    values = COEFFICIENTS.parse(text).draw(row_sparsity, n_slots, np.random.default_rng(seed))
+    values = normalize_rows(values) if normalize else values
+    used = np.arange(n_slots) < row_sparsity[:, None]
+    assert values.shape == (len(sizes), n_slots) and values.dtype == np.float64
+    assert (values[used] > 0).all() and (values[used].astype(np.float32) > 0).all() and (values[~used] == 0).all()
+    if normalize or text == "constant":
+        # Squares, their sum over at most 9 slots, a root and a division: under 16 roundings of eps / 2 each.
+        np.testing.assert_allclose(np.linalg.norm(values, axis=1), row_sparsity > 0, rtol=0, atol=8 * EPSILON)
+    if text == "constant" and not normalize:
+        np.testing.assert_allclose(values, used / np.sqrt(np.maximum(row_sparsity, 1))[:, None], rtol=2 * EPSILON)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.lists(st.floats(1e-100, 1e100), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_normalising_keeps_the_direction_of_a_row(rows: list[list[float]]) -> None:
+    values = np.array([*rows, [0.0, 0.0, 0.0]])
+    unit = normalize_rows(values)
+    # As above: a norm of 3 numbers and a division, under 8 roundings.
+    np.testing.assert_allclose(np.linalg.norm(unit[:-1], axis=1), 1, rtol=0, atol=4 * EPSILON)
+    np.testing.assert_allclose(unit * np.linalg.norm(values, axis=1, keepdims=True), values, rtol=4 * EPSILON)
+
+
+def test_the_smallest_weight_is_not_zero_even_if_the_generator_returns_zero() -> None:
+    class Zero(np.random.Generator):
+        def standard_normal(self, size: Any = None, *_: Any, **__: Any) -> Any:
+            return np.zeros(size)
+
+        def standard_exponential(self, size: Any = None, *_: Any, **__: Any) -> Any:
+            return np.zeros(size)
+
+        def random(self, size: Any = None, *_: Any, **__: Any) -> Any:
+            return np.nextafter(np.ones(size), 0)  # uniform uses 1 - random(), random() < 1
+
+    for text in POSITIVE_LAWS:
+        values = COEFFICIENTS.parse(text).draw(np.full(4, 3), 3, Zero(np.random.PCG64(0)))
+        assert (values.astype(np.float32) > 0).all(), text
+
+
+# E h, E h^2 = 1 and E h^4 of the weights times sqrt(s).
+MOMENTS = {
+    "uniform": (3**0.5 / 2, 9 / 5),  # uniform on (0, sqrt 3): E h^4 = 9/5
+    "half-normal": ((2 / np.pi) ** 0.5, 3.0),
+    "exponential": (0.5**0.5, 6.0),  # of mean 1/sqrt 2: E h^4 = 24/4
+}
+
+
+@pytest.mark.parametrize("text", MOMENTS)
+def test_moments_of_the_weights(text: str) -> None:
+    # se(mean of h) = sqrt(1 - (E h)^2)/sqrt(K) and se(mean of h^2) = sqrt(E h^4 - 1)/sqrt(K) over K = 80,000 or 160,000
+    # weights; false alarm 4e-6.  The laws' means 0.87, 0.80, 0.71 lie 0.07 apart: over 25 standard errors; the row's
+    # own sparsity against another (4 for 8) changes E h^2 by a factor 2: over 100.  Uncorrelated weights: an E h h'
+    # that differs from (E h)^2 by 0.02 is seen.
+    mean, fourth = MOMENTS[text]
+    N, row_sparsity = 20_000, np.repeat([4, 8], 20_000)
+    values = COEFFICIENTS.parse(text).draw(row_sparsity, 8, generator(f"moments {text}"))
+    for s in (4, 8):
+        h = values[row_sparsity == s][:, :s] * s**0.5
+        K = h.size
+        assert_z(float(h.mean()), mean, ((1 - mean**2) / K) ** 0.5, f"{text} E h, s={s}")
+        assert_z(float((h**2).mean()), 1, ((fourth - 1) / K) ** 0.5, f"{text} E h^2, s={s}")
+        # h h' has variance 1 - mean^4 when h and h' are independent.
+        error = ((1 - mean**4) / N) ** 0.5
+        assert_z(float((h[:, 0] * h[:, 1]).mean()), mean**2, error, f"{text} E h h', s={s}")
+    if text == "uniform":
+        assert values.max() <= (3 / 4) ** 0.5
+
+
+# Dictionaries
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(DICTIONARY_LAWS), st.integers(1, 12), st.integers(0, 12), st.integers(0))
+def test_dictionaries_have_the_promised_shape_and_norms(text: str, n: int, more: int, seed: int) -> None:
+    d = n + more if text == "orthogonal" else 1 + more
+    V = DICTIONARIES.parse(text).draw(n, d, np.random.default_rng(seed))
+    assert V.shape == (n, d) and V.dtype == np.float64
+    if text == "rademacher":
+        assert set(np.unique(V)) <= {-1.0, 1.0}
+    if text == "sphere":
+        np.testing.assert_allclose(np.linalg.norm(V, axis=1), d**0.5, rtol=16 * EPSILON)  # d + 3 roundings of eps / 2
+    if text == "orthogonal":
+        # Householder QR is backward stable: ||Q^T Q - I|| < 6 n d eps (Higham 2002, Theorem 19.4), times d.
+        np.testing.assert_allclose(V @ V.T, d * np.eye(n), rtol=0, atol=6 * n * d**2 * EPSILON)
+
+
+# E v_1^4 of an entry; Var ||v||^2 of a row.
+SHAPES: dict[str, tuple[Callable[[int], float], Callable[[int], float]]] = {
+    "gaussian": (lambda d: 3.0, lambda d: 2.0 * d),
+    "sphere": (lambda d: 3 * d / (d + 2), lambda d: 0.0),
+    "rademacher": (lambda d: 1.0, lambda d: 0.0),
+}
+
+
+@pytest.mark.parametrize("text", SHAPES)
+def test_moments_of_the_dictionaries(text: str) -> None:
+    # False alarm 6e-6.  n = 40,000 rows, d = 6: E v = 0 and E <v, v'> = 0 to 0.005 each, E v^2 = 1 to 0.007, E v^4 to
+    # 0.05 (the laws have 3, 2.25 and 1); 10 standard errors are missed with probability below 1e-6.
+    n, d = 40_000, 6
+    fourth, spread = (function(d) for function in SHAPES[text])
+    V = DICTIONARIES.parse(text).draw(n, d, generator(f"dictionary {text}"))
+    for k in (0, d - 1):
+        assert_z(float(V[:, k].mean()), 0, n**-0.5, f"{text} E v_{k}")
+        if fourth > 1:
+            assert_z(float((V[:, k] ** 2).mean()), 1, ((fourth - 1) / n) ** 0.5, f"{text} E v_{k}^2")
+            # |v_k| <= sqrt(d) on the sphere, and E v^8 = 105 for the Gaussian: sqrt(105) bounds the spread of v^4.
+            assert_z(float((V[:, k] ** 4).mean()), fourth, (96 if text == "gaussian" else 13) ** 0.5 / n**0.5, "E v^4")
+    # E v_0 v_1 = 0 with variance E v_0^2 v_1^2 = d/(d+2) on the sphere, else 1; distinct rows: variance d.
+    products = float((V[:, 0] * V[:, 1]).mean())
+    assert_z(products, 0, ((d / (d + 2) if text == "sphere" else 1) / n) ** 0.5, f"{text} E v_0 v_1")
+    neighbours = float((V[0::2] * V[1::2]).sum(axis=1).mean())
+    assert_z(neighbours, 0, (d / (n / 2)) ** 0.5, f"{text} E <v_i, v_j>")
+    if spread:
+        norms = (V**2).sum(axis=1)
+        assert_z(float(norms.mean()), d, (spread / n) ** 0.5, f"{text} E ||v||^2")
+        # The square of a centred chi-square of d degrees has variance 8 d (d + 6).
+        assert_z(float(((norms - d) ** 2).mean()), spread, (8 * d * (d + 6) / n) ** 0.5, f"{text} Var ||v||^2")
+
+
+def test_the_orthogonal_dictionary_is_haar() -> None:
+    # The trace of a Haar matrix of size >= 2 has mean 0 and variance 1, and the signs of its entries are even.  2,000
+    # matrices: false alarm 2e-6.  Without the sign fix the diagonal is negative: a mean of about -1.5, over 60
+    # standard errors.  Rows are sqrt(d) times those of the matrix.
+    d, draws = 4, 2_000
+    rng = generator("haar")
+    V = np.stack([dictionaries.orthogonal(d, d, rng) for _ in range(draws)]) / d**0.5
+    assert_z(float(np.trace(V, axis1=1, axis2=2).mean()), 0, draws**-0.5, "trace")
+    assert_z(float((np.trace(V, axis1=1, axis2=2) ** 2).mean()), 1, (2 / draws) ** 0.5, "trace squared")
+    assert_binomial(int((V[:, 0, 0] > 0).sum()), draws, 0.5, "sign of the first entry")
