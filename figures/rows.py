@@ -18,7 +18,7 @@ NEVER_FIXED = ("seed", "device")
 
 
 def prepare(rows: pd.DataFrame, *, free: Sequence[str], results: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a copy of the rows with numeric problem columns, in which only `free`, centring, the seed and the device vary.
+    """Return a copy of the rows with numeric problem columns, in which only `free`, center, seed and device vary.
 
     Raises ValueError when there are no rows, when a column of the problem, `status` or one of `results` is missing,
     when a number is not one, or when a setting that is not `free` has several values.

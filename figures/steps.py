@@ -25,8 +25,9 @@ MARKERS = "os^Dv<>pPX"
 def plot(rows: pd.DataFrame) -> Figure:
     """Return recovery against step, one line a number of features: mean over seeds, with their range as a band.
 
-    Columns of panels: the thresholds 0.9 and, where rows carry it, 0.8; lines: without and with centred data.  Raises ValueError for rows without the columns it
-    reads, in which another setting varies, or with a history whose length is not n_steps + 1.
+    Columns of panels are the thresholds 0.9 and, where rows carry it, 0.8; lines are without and with centred data.
+    Raises ValueError for rows without the columns it reads, in which another setting varies, or with a history whose
+    length is not n_steps + 1.
     """
     table = checks.prepare(rows, free=("n_features", *FOLLOWS), results=("n_steps", "recovery_per_step"))
     checks.one_per_cell(table, ("n_features",), FOLLOWS)

@@ -101,10 +101,13 @@ class Factored:
                     self.support[r, rows],
                     self.values[r, rows].numpy(),
                     G[r].numpy(),
-                    *(each[r].numpy() for each in (shift, bias)),
+                    shift[r].numpy(),
+                    bias[r].numpy(),
                     activation,
                     gradient,
-                    *(each[r].numpy() for each in (C, weight_sum, fired)),
+                    C[r].numpy(),
+                    weight_sum[r].numpy(),
+                    fired[r].numpy(),
                 )
         else:
             self._scatter(G, shift, bias, activation, rows, gradient, C, weight_sum, fired)

@@ -93,7 +93,8 @@ def _best_cosine(G: Tensor, weights: Tensor, features: Tensor) -> Tensor:
     """Return max_m cos(w_m, v_i), (R, n); a null neuron counts as -1 with every feature."""
     null = (weights == 0).all(-1)
     cosine = G / features.norm(dim=2, keepdim=True)
-    return (cosine.masked_fill(null[:, None, :], -1.0) if null.any() else cosine).amax(2)
+    shown: Tensor = cosine.masked_fill(null[:, None, :], -1.0) if null.any() else cosine
+    return shown.amax(2)
 
 
 def step(state: State, data: Evaluation, settings: Settings, *, move: bool = True) -> tuple[State, Info]:

@@ -71,8 +71,9 @@ def test_every_figure_has_its_panels_and_labels(name, count):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_all_text_is_legible_in_print_and_inside_the_figure(name):
-    figure = draw(name, table(name))
+@pytest.mark.parametrize("centrings", [(False,), (False, True)])
+def test_all_text_is_legible_in_print_and_inside_the_figure(name, centrings):
+    figure = draw(name, pd.concat([table(name).assign(center=center) for center in centrings]))
     figure.draw_without_rendering()
     texts = [each for each in figure.findobj(matplotlib.text.Text) if each.get_visible() and each.get_text()]
     assert min(each.get_fontsize() for each in texts) >= 7
@@ -92,7 +93,7 @@ def test_resonance_draws_the_conditions_of_each_panel():
     figure = draw("resonance", table("resonance"))
     n = 256
     for axes, s in zip(panels(figure), (3, 5), strict=True):
-        assert axes.get_title() == f"$s$ = {s}"
+        assert axes.get_title() == f"$s$ = {s}, not centred"
         expected = {
             "frequency_lower": 1 / n,
             "frequency_upper_sparsity": n ** (-(1 + 1 / s) / 2),
@@ -140,17 +141,18 @@ def test_sparsity_bounds_are_curves_of_s_that_cross_below_three():
 
 
 def test_dimension_marks_the_ends_of_superposition_and_where_p_lies():
-    (axes,) = panels(draw("dimension", table("dimension")))
+    figure = draw("dimension", table("dimension"))
+    (axes,) = panels(figure)
     d, n = line(axes, "root_n").T
     assert d == pytest.approx(n**0.5, rel=1e-12)
     d, n = line(axes, "superposition").T
     assert d == pytest.approx(n, rel=1e-12)
-    assert axes.get_title() == "$s$ = 3, $N = 80n$, $M = 8n$,\n$p$ at the centre of the band"
+    assert figure.get_suptitle() == "$s$ = 3, $N = 80n$, $M = 8n$\n$p$ at the centre of the band"
 
 
 def test_a_title_claims_the_centre_of_the_band_only_where_it_is():
     rows = table("dimension").assign(target_frequency=0.01)
-    assert panels(draw("dimension", rows))[0].get_title().endswith("$p$ from 0.01 to 0.01")
+    assert draw("dimension", rows).get_suptitle().endswith("$p$ from 0.01 to 0.01")
 
 
 def test_steps_draws_means_and_ranges_over_seeds():
@@ -166,7 +168,7 @@ def test_steps_draws_means_and_ranges_over_seeds():
 
 def test_steps_without_the_second_threshold_has_one_panel():
     figure = draw("steps", table("steps").drop(columns="recovery_per_step_080"))
-    assert [axes.get_title() for axes in panels(figure)] == ["cosine > 0.9"]
+    assert [axes.get_title() for axes in panels(figure)] == ["cosine > 0.9, not centred"]
 
 
 def test_steps_says_how_many_runs_failed():
@@ -222,6 +224,30 @@ def test_no_rows_and_missing_columns_are_refused(name):
         draw(name, rows.iloc[:0])
     with pytest.raises(ValueError, match=r"^rows without d_model, status$"):
         draw(name, rows.drop(columns=["d_model", "status"]))
+
+
+@pytest.mark.parametrize("name", ["resonance", "sparsity", "dimension"])
+def test_centred_data_have_panels_of_their_own(name):
+    rows = table(name)
+    both = panels(draw(name, pd.concat([rows.assign(center=True, feature_recovery_rate=1.0), rows])))
+    assert len(both) == 2 * len(panels(draw(name, rows)))
+    for axes in both:
+        expected = 0.5 if axes.get_title().endswith("not centred") else 1.0
+        np.testing.assert_array_equal(axes.collections[0].get_array().ravel(), expected)
+    assert [axes.get_title().endswith("not centred") for axes in both] == sorted([True, False] * (len(both) // 2))[::-1]
+
+
+def test_steps_of_centred_data_have_panels_of_their_own():
+    rows = table("steps")
+    plain, _, centred, _ = panels(draw("steps", pd.concat([rows, rows.assign(center=True, recovery_per_step="0 1 1")])))
+    assert (plain.get_title(), centred.get_title()) == ("cosine > 0.9, not centred", "cosine > 0.9, centred")
+    assert line(plain, "mean-64")[:, 1].tolist() == [0, 0.1, 0.95]
+    assert line(centred, "mean-64")[:, 1].tolist() == [0, 1, 1]
+
+
+def test_a_centring_that_is_neither_is_refused():
+    with pytest.raises(ValueError, match=r"^center=maybe, but should be True or False$"):
+        draw("sparsity", table("sparsity").assign(center="maybe"))
 
 
 @pytest.mark.parametrize("bad", ["many", "", "nan", "inf", -1])
