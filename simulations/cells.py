@@ -102,7 +102,7 @@ def batch_key(settings: Settings) -> str:
 
 
 def batches(cells: Sequence[Settings]) -> list[list[Settings]]:
-    """Group cells into batches: single cells on a CPU (measured faster: see README), replicas that fit on a GPU."""
+    """Group cells into batches: single cells on a CPU, where processes are the better way, replicas on a GPU."""
     groups: dict[str, list[Settings]] = {}
     for each in cells:
         groups.setdefault(batch_key(each), []).append(each)

@@ -152,7 +152,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, parser=sub)
         return sub
 
     cell = command("cell", _cell, "run one cell and print its row")
@@ -190,7 +190,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code: 0, or 2 for bad input, 1 for a run that broke off, 130 when interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_args(words)
+    args, unknown = parser().parse_known_args(words)
+    if unknown:  # the command's own parser knows the flag that was meant
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.command = ["sae-recovery", *words]
     try:
         show(args.run(args), args.json)

@@ -12,7 +12,8 @@ from simulations.activations import RELU, SHARPNESS, SMOOTH_CUTOFF, SMOOTH_RELU
 
 Array = np.ndarray[Any, Any]
 LANES = 16  # pre-activations tested together; the tile is a multiple of it
-_FAST = {"nsz", "contract", "nnan", "reassoc"}
+BUSY = 4  # ours: a row is scattered by whole vectors once a quarter of its groups of LANES hold an active entry
+_FAST = {"nsz", "nnan"}  # no contraction or reassociation: both ways to scatter must give the same bits
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
@@ -60,6 +61,8 @@ def accumulate(
     n_rows, slots = support.shape
     width = G.shape[1]
     u = np.empty(width, G.dtype)  # holds u + b - margin, so that one comparison with zero finds the active entries
+    weights = np.empty(width, G.dtype)
+    zero = G.dtype.type(0)
     hits = np.empty(width // LANES + 1, np.int64)
     margin = G.dtype.type(SMOOTH_CUTOFF if (activation == SMOOTH_RELU and scatter) else 0.0)
     origin = shift - bias + margin
@@ -75,6 +78,20 @@ def accumulate(
                 top = max(top, u[m])
             hits[n_hits] = j
             n_hits += top > 0
+        if scatter and activation != SMOOTH_RELU and BUSY * n_hits > width // LANES:
+            for m in range(width):
+                on = u[m] > 0
+                value = u[m] - bias[m]
+                weight = (value + u[m]) if activation == RELU else 2 * value
+                weights[m] = weight if on else zero
+                weight_sum[m] += weights[m]
+                fired[m] += on
+            for k in range(active):
+                i = np.uint64(support[row, k])
+                v = values[row, k]
+                for m in range(width):
+                    C[i, m] += v * weights[m]
+            continue
         for hit in range(n_hits):
             for m in range(hits[hit], hits[hit] + LANES):
                 if u[m] > 0:
@@ -91,6 +108,7 @@ def accumulate(
                         weight = value + y
                     else:
                         weight = 2 * value
-                    weight_sum[m] += weight
+                    weights[m] = weight  # rounds to the array's type, as the whole-vector way does
+                    weight_sum[m] += weights[m]
                     for k in range(active):
-                        C[np.uint64(support[row, k]), m] += values[row, k] * weight
+                        C[np.uint64(support[row, k]), m] += values[row, k] * weights[m]

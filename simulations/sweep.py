@@ -173,7 +173,9 @@ def _run(
             ) from None
 
 
-def _results(groups: Sequence[Sequence[Settings]], run_batch: RunBatch, n_jobs: int) -> Generator[list[Row]]:
+def _results(
+    groups: Sequence[Sequence[Settings]], run_batch: RunBatch, n_jobs: int
+) -> Generator[list[Row], None, None]:
     """Yield the rows of each group as it finishes; closing the iterator ends the workers."""
     workers = min(joblib.cpu_count() if n_jobs == -1 else n_jobs, len(groups))
     if workers <= 1:
@@ -251,7 +253,8 @@ def _manifest(
         "n_jobs": n_jobs,
         "device": cells[0].device,
         "git": _git(Path(__file__).parent),
-        "versions": _versions(),
+        "versions": {"python": platform.python_version(), "sae-recovery": __version__}
+        | {name: _version(name) for name in DISTRIBUTIONS},
     }
 
 
@@ -269,21 +272,17 @@ def _now() -> str:
 def _portable(word: str) -> str:
     """Return a word of the command without absolute folders, which mean nothing elsewhere."""
     flag, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
-    if not Path(value).is_absolute():
+    path, here = Path(value), Path.cwd()
+    if not path.is_absolute():
         return word
-    path = Path(value)
-    inside = path.is_relative_to(Path.cwd())
-    return f"{flag}{equals}{path.relative_to(Path.cwd()) if inside else path.name}"
+    return f"{flag}{equals}{path.relative_to(here) if path.is_relative_to(here) else path.name}"
 
 
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version(), "sae-recovery": __version__}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _git(source: Path) -> dict[str, Any] | None:
