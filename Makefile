@@ -26,6 +26,9 @@ types: .venv/.installed
 # Committed evidence and the README gallery, remade from nothing.
 results: .venv/.installed
 	$(BIN)/sae-recovery reproduce --preset quick --n-jobs 2 --out results
+	$(BIN)/sae-recovery benchmark --out results
+	$(BIN)/sae-recovery figure all --rows results --out results/gallery
+	$(BIN)/python -m simulations.readme
 
 benchmark: .venv/.installed
 	$(BIN)/sae-recovery benchmark --json

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from simulations.activations import ACTIVATION_CODES
 from simulations.cells import DTYPES, resolve_device, sample_of, start_of
 from simulations.evaluation import Dense, Evaluation, Factored, tile_width
 from simulations.experiments import BENCHMARK
+from simulations.provenance import provenance
 from simulations.settings import Settings
+from simulations.storage import check_writable, write_manifest
 from theory.closed_forms import frequency_to_bias
 
 
@@ -91,3 +94,11 @@ def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5) -> dict[str, 
         "relative_difference_float64": disagreement,
         "version": __version__,
     }
+
+
+def write(result: Mapping[str, Any], out: Path, command: Sequence[str]) -> Path:
+    """Write OUT/benchmark/DEVICE/manifest.json, the result with its provenance, and return that folder."""
+    folder = out / "benchmark" / str(result["device"])
+    check_writable(folder)
+    write_manifest(folder, {"result": dict(result), **provenance(command)})
+    return folder

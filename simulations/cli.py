@@ -17,6 +17,10 @@ from simulations.experiments import BENCHMARK, EXPERIMENTS, PRESETS, experiment
 from simulations.settings import Settings
 
 MODEL_FLAGS = ("n_features", "d_model", "sparsity", "target_frequency", "n_neurons")
+BENCHMARK_FLAGS = (
+    *("n_features", "d_model", "sparsity", "n_samples", "n_neurons", "target_frequency", "activation", "center"),
+    *("seed", "device", "support_law", "coefficient_law", "dictionary_law", "dtype"),
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,6 +88,7 @@ def _cell(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_from(args, Settings())
     from simulations.cells import resolve_device, run_cell  # torch and numba load only where they are used
 
+    _at_least_one("threads", args.threads)
     resolve_device(settings.device)
     return run_cell(settings, threads=args.threads)
 
@@ -101,6 +106,11 @@ def _conditions(args: argparse.Namespace) -> dict[str, Any]:
     )
     epsilon, zeta = (_number(name, getattr(args, name), float) for name in ("epsilon", "zeta"))
     return report(problem, epsilon=epsilon, zeta=zeta)
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name}={value}, but should be at least 1")
 
 
 def _number(name: str, text: Any, kind: type) -> Any:
@@ -135,8 +145,7 @@ def _benchmark(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_from(args, BENCHMARK)
     from simulations.benchmark import benchmark, write
 
-    if args.repeats < 1:
-        raise ValueError(f"repeats={args.repeats}, but should be at least 1")
+    _at_least_one("repeats", args.repeats)
     result = benchmark(settings, repeats=args.repeats)
     if args.out:
         write(result, Path(args.out), args.command)
@@ -181,9 +190,9 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--out", default="out/figures", help="folder for PNG and PDF (default out/figures)")
 
     bench = command("benchmark", _benchmark, "time the factored step against the dense one, on one thread")
-    add_settings(bench, BENCHMARK)
+    add_settings(bench, BENCHMARK, BENCHMARK_FLAGS)
     bench.add_argument("--repeats", type=int, default=5, help="timed repeats, of which the median counts")
-    bench.add_argument("--out", default="", help="also write DIR/benchmark/DEVICE.json")
+    bench.add_argument("--out", default="", help="also write DIR/benchmark/DEVICE/manifest.json")
     return top
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import signal
-import subprocess
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +17,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from simulations import __version__
+from simulations.provenance import now, provenance
 from simulations.settings import RESULT_COLUMNS, SETTING_COLUMNS, Settings
 from simulations.storage import (
     MANIFEST_FILE,
@@ -39,7 +35,6 @@ from simulations.storage import (
 
 RunBatch = Callable[[Sequence[Settings]], Sequence[Mapping[str, Any]]]
 FINISHED = ("ok", "diverged")  # running a diverged cell again would diverge again; a failed one may have lacked memory
-DISTRIBUTIONS = ("numpy", "scipy", "torch", "pandas", "joblib", "numba")
 OF_A_RUN = ("started", "finished", "seconds", "command", "n_jobs", "device", "git", "versions")
 IDENTITY = tuple(name for name in SETTING_COLUMNS if name != "device")
 
@@ -86,21 +81,15 @@ def sweep(
         write_manifest(folder, manifest)
         begin = time.perf_counter()
         try:
-            _run(
-                sorted(batches(pending), key=_cost, reverse=True),
-                log,
-                run_batch,
-                n_jobs,
-                experiment,
-                len(grid),
-                progress,
-            )
+            groups = sorted(batches(pending), key=_cost, reverse=True)
+            with _bar(experiment, len(grid), len(grid) - len(pending), progress) as bar:
+                _run(groups, log, run_batch, n_jobs, bar)
             log.finish(grid)
         except BaseException:
             with suppress(StorageError):  # what broke off matters more than that this cannot be told
                 write_manifest(folder, manifest | _outcome(log, begin))
             raise
-        write_manifest(folder, manifest | _outcome(log, begin) | {"finished": _now()})
+        write_manifest(folder, manifest | _outcome(log, begin) | {"finished": now()})
     return folder
 
 
@@ -142,23 +131,15 @@ def _difference(row: Row, cells: Sequence[Settings]) -> str:
     return f"{name}={row[name]!r} there, {getattr(nearest, name)!r} here"
 
 
-def _run(
-    groups: Sequence[Sequence[Settings]],
-    log: RowLog,
-    run_batch: RunBatch,
-    n_jobs: int,
-    name: str,
-    n_cells: int,
-    progress: bool,
-) -> None:
-    left = sum(map(len, groups))
-    interval = 0.1 if sys.stderr.isatty() else 10.0  # a log file gets a line now and then
-    failed = 0
-    with (
-        tqdm(total=n_cells, initial=n_cells - left, desc=name, unit="cell", mininterval=interval, file=sys.stderr,
-             disable=not progress) as bar,
-        closing(_results(groups, run_batch, n_jobs)) as results,
-    ):  # fmt: skip
+def _bar(name: str, total: int, initial: int, progress: bool) -> Any:
+    """Return a progress bar on stderr, with the time that is left; a log file gets a line now and then."""
+    every = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(total=total, initial=initial, desc=name, unit="cell", mininterval=every, disable=not progress)
+
+
+def _run(groups: Sequence[Sequence[Settings]], log: RowLog, run_batch: RunBatch, n_jobs: int, bar: Any) -> None:
+    failed = done = 0
+    with closing(_results(groups, run_batch, n_jobs)) as results:
         try:
             for rows in results:
                 for row in rows:
@@ -166,10 +147,11 @@ def _run(
                     failed += row["status"] != "ok"
                 bar.set_postfix(failed=failed, refresh=False)
                 bar.update(len(rows))
+                done += len(rows)
         except TerminatedWorkerError:
             raise RuntimeError(
-                f"a worker process was killed (out of memory?) after {bar.n} of {n_cells} cells, which are kept in "
-                f"{log.path}: go on with --resume, or with fewer --n-jobs"
+                f"a worker process was killed (out of memory?) after {done} of {sum(map(len, groups))} cells, which "
+                f"are kept in {log.path}: go on with --resume, or with fewer --n-jobs"
             ) from None
 
 
@@ -246,15 +228,12 @@ def _manifest(
         "n_cells": len(cells),
         "n_ok": 0,
         "n_failed": 0,
-        "started": _now(),
+        "started": now(),
         "finished": None,
         "seconds": None,
-        "command": [_portable(each) for each in command],
         "n_jobs": n_jobs,
         "device": cells[0].device,
-        "git": _git(Path(__file__).parent),
-        "versions": {"python": platform.python_version(), "sae-recovery": __version__}
-        | {name: _version(name) for name in DISTRIBUTIONS},
+        **provenance(command),
     }
 
 
@@ -263,40 +242,3 @@ def _outcome(log: RowLog, begin: float) -> dict[str, Any]:
     devices = sorted({row["device"] for row in log.rows.values() if row["status"] in FINISHED})
     found: dict[str, Any] = {"n_ok": status.count("ok"), "n_failed": len(status) - status.count("ok")}
     return found | {"seconds": time.perf_counter() - begin} | ({"device": ", ".join(devices)} if devices else {})
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _portable(word: str) -> str:
-    """Return a word of the command without absolute folders, which mean nothing elsewhere."""
-    flag, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
-    path, here = Path(value), Path.cwd()
-    if not path.is_absolute():
-        return word
-    return f"{flag}{equals}{path.relative_to(here) if path.is_relative_to(here) else path.name}"
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _git(source: Path) -> dict[str, Any] | None:
-    """Return the commit that the source is checked out at and whether code that makes rows differs from it."""
-
-    def git(*words: str) -> str:
-        environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
-        done = subprocess.run(
-            ["git", "-C", str(source), *words], capture_output=True, text=True, check=True, timeout=30, env=environment
-        )
-        return done.stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", "settings.py")  # an installed copy inside someone's checkout is not in it
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", ".", "../theory"))}
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulations.cli import parser
+from simulations.readme import rewrite
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -19,9 +20,11 @@ def blocks(language: str) -> list[str]:
 
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = blocks("python")
-    assert len(example.strip().splitlines()) <= 12
+    assert len(example.strip().splitlines()) <= 10
     exec(compile(example, "README.md", "exec"), {})
-    assert "feature_recovery_rate" in capsys.readouterr().out
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == 12
+    assert all(0 <= float(line[-1]) <= 1 for line in lines)
 
 
 def test_every_command_parses() -> None:
@@ -29,3 +32,7 @@ def test_every_command_parses() -> None:
     assert len(lines) >= 5
     for line in lines:
         parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    assert rewrite(README) == README, "run `python -m simulations.readme`"

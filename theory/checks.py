@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+MAX_FLOAT = int(np.finfo(np.float64).max)
 
 
 def shown(value: Any) -> str:
@@ -20,6 +21,8 @@ def shown(value: Any) -> str:
 def real(name: str, value: npt.ArrayLike) -> FloatArray:
     """Return `value` as a float64 array; raises ValueError unless it holds finite numbers (a bool is not a number)."""
     array = np.asarray(value)
+    if array.dtype.kind == "O" and all(type(each) is int and abs(each) < MAX_FLOAT for each in array.flat):
+        array = array.astype(np.float64)  # integers too long for int64, such as a width of 10**40
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name}={value!r}, but should be a finite number")
     numbers = array.astype(np.float64)

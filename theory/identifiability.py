@@ -64,19 +64,15 @@ def compare(weights: npt.ArrayLike, features: npt.ArrayLike, *, block: int = 409
     Rows need not be unit vectors; float32 stays float32.
     Raises ValueError for shapes that do not match, and for a feature that is zero or not finite.
     """
-    per_neuron, feature_of = [], []
-    best: Matrix | None = None
-    neuron_of = np.zeros(0, dtype=np.int64)
+    per_neuron, feature_of, tops, neurons = [], [], [], []
     for start, cosines in _cosines(weights, features, block):
         feature_of.append(cosines.argmax(axis=0))
         per_neuron.append(cosines.max(axis=0))
-        local, top = cosines.argmax(axis=1), cosines.max(axis=1)
-        if best is None:
-            best, neuron_of = top, local
-        else:
-            neuron_of = np.where(top > best, local + start, neuron_of)
-            best = np.maximum(best, top)
-    assert best is not None  # there is at least one neuron
+        neurons.append(cosines.argmax(axis=1) + start)
+        tops.append(cosines.max(axis=1))
+    first_best = np.argmax(tops, axis=0)
+    each = np.arange(len(first_best))
+    best, neuron_of = np.stack(tops)[first_best, each], np.stack(neurons)[first_best, each]
     return Comparison(best, neuron_of, np.concatenate(per_neuron), np.concatenate(feature_of))
 
 

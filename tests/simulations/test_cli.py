@@ -183,3 +183,13 @@ def test_out_must_be_a_folder(tiny: None, capsys: pytest.CaptureFixture[str], tm
     refusal(capsys, "sweep", "resonance", "--out", str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "mine"
     refusal(capsys, "figure", "resonance", "--rows", str(tmp_path / "nothing"), "--out", str(tmp_path))
+
+
+def test_benchmark_reports_a_ratio(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["--n-features", "64", "--d-model", "32", "--n-samples", "2000", "--n-neurons", "512", "--device", "cpu"]
+    found = run_json(capsys, "benchmark", *words, "--repeats", "1", "--out", str(tmp_path))
+    seconds = [found["seconds_dense"], found["seconds_factored"]]
+    assert found["ratio"] == pytest.approx(seconds[0] / seconds[1])  # type: ignore[operator]
+    # Sums of 2,000 float64 terms of either sign: 2000 * 2.2e-16 relative, with room for cancellation.
+    assert found["relative_difference_float64"] < 1e-11  # type: ignore[operator]
+    assert json.loads((tmp_path / "benchmark" / "cpu" / "manifest.json").read_text())["result"] == found

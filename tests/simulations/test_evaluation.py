@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulations.sampling import Sample, sample
 
 from simulations.activations import ACTIVATION_CODES
 from simulations.evaluation import Dense, Factored
+from simulations.sampling import Sample, sample
 
 CPU = torch.device("cpu")
 ACTIVATIONS = ("relu", "smooth-relu", "jumprelu")

@@ -381,7 +381,7 @@ SHAPES = {
 @pytest.mark.parametrize("text", SHAPES)
 def test_moments_of_the_dictionaries(text: str) -> None:
     # Ten assertions at most: false alarm 1e-5.  n = 40,000 rows: the standard errors of E v, E v^2 and E v^4 are 0.005,
-    # 0.007 and 0.05 at most, so that an entry's law is told from the others' (E v^4 = 3, 2.25, 1) at 15 standard errors.
+    # 0.007 and 0.05 at most, so that an entry's law is told from the others' (E v^4 = 3, 2.25, 1) at 15 sigma.
     n, d = 40_000, 6
     fourth, eighth, cross, spread = SHAPES[text]
     V = DICTIONARIES.parse(text).draw(n, d, generator(f"dictionary {text}"))

@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
-from simulations.sampling import Sample
 
 from simulations import modified_ba
 from simulations.cells import evaluation_of, run_batch, run_cell, sample_of, start_of
 from simulations.evaluation import CPU_TILE, Dense, Factored
+from simulations.sampling import Sample
 from simulations.settings import RESULT_COLUMNS, Settings
 
 CPU = torch.device("cpu")

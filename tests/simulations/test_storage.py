@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import math
 import os
 import string
@@ -21,7 +20,8 @@ from simulations.settings import RESULT_COLUMNS, ROW_COLUMNS, SETTING_COLUMNS, S
 from simulations.storage import RowLog, StorageError, read_cells, read_rows
 
 RESULTS: dict[str, Any] = dict.fromkeys(storage.RANGES, 0.25) | {
-    "status": "ok", "message": "", "recovery_per_step": "0 0.1 0.95", "recovery_per_step_080": "0 1", "version": "0.1.0",
+    "status": "ok", "message": "", "recovery_per_step": "0 0.1 0.95", "recovery_per_step_080": "0 1",
+    "version": "0.1.0",
 }  # fmt: skip
 NOTHING: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS, "")
 
@@ -152,7 +152,7 @@ FOREIGN = {
     "foreign columns a, b": "a,b\n1,2\n",
     "missing columns seed": _without("seed", HEADER),
     "foreign columns loss": HEADER.replace("\n", ",loss\n"),
-    "foreign columns a": "a",
+    "foreign columns b": "b",  # no newline, but no torn header either
     "another order": HEADER.replace("sparsity,n_samples", "n_samples,sparsity"),
     "occurs twice": HEADER.replace("\n", ",seed\n"),
     "line 1": "\n",
@@ -313,9 +313,8 @@ def test_the_manifest_is_strict_json(tmp_path: Path) -> None:
             storage.read_manifest(tmp_path)
 
 
-def test_pandas_reads_the_same_numbers(path: Path) -> None:
+def test_numbers_are_written_exactly(path: Path) -> None:
     ours = read_rows(written(path, row(0, mean_max_cosine=0.1 + 0.2), row(1, seconds=1e-17)))
-    theirs = pd.read_csv(path, float_precision="round_trip")
-    assert ours["mean_max_cosine"].tolist() == theirs["mean_max_cosine"].tolist()
-    assert ours["seconds"].tolist() == theirs["seconds"].tolist()
-    assert logging.getLogger(storage.__name__) is storage.log
+    theirs = pd.read_csv(path, dtype=str)
+    for name in ("mean_max_cosine", "seconds"):
+        assert ours[name].tolist() == [float(each) for each in theirs[name]]

@@ -1,0 +1,59 @@
+"""The parts of README that follow from the registry and the committed results, so that no number is typed by hand.
+
+`python -m simulations.readme` rewrites them; a test fails when they are out of date.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulations.experiments import EXPERIMENTS, PRESETS
+from simulations.storage import ROWS_FILE, read_manifest, run_folder
+
+ROOT = Path(__file__).parent.parent
+
+
+def experiment_table(root: Path = ROOT) -> str:
+    """Return the Markdown table of experiments: claim, command, committed rows, and the time they took."""
+    lines = ["| experiment | claim, to be tested | command | rows | time |", "|---|---|---|---|---|"]
+    for name, each in EXPERIMENTS.items():
+        for preset in PRESETS:
+            folder = run_folder(root / "results", name, preset)
+            if not (folder / ROWS_FILE).is_file():
+                continue
+            manifest = read_manifest(folder)
+            where = f"results/{name}/{preset}"
+            seconds, jobs = manifest["seconds"], manifest["n_jobs"]
+            command = f"`sae-recovery sweep {name} --preset {preset} --n-jobs {jobs}`"
+            rows = f"[{manifest['n_cells']}]({where}/{ROWS_FILE})"
+            label = f"`{name}`" if preset == PRESETS[0] else f"{name}, {preset}"
+            lines.append(f"| {label} | {each.claim} | {command} | {rows} | {seconds:.0f} s, {jobs} processes |")
+    return "\n".join(lines)
+
+
+def benchmark_line(root: Path = ROOT) -> str:
+    """Return the sentence on speed from the committed benchmark."""
+    result = read_manifest(root / "results" / "benchmark" / "cpu")["result"]
+    size = ", ".join(
+        f"{symbol} = {result[name]:,}"
+        for symbol, name in (("n", "n_features"), ("d", "d_model"), ("s", "sparsity"), ("N", "n_samples"))
+    )
+    return (
+        f"One exact factored step takes {result['seconds_factored']:.2f} s where the dense step takes "
+        f"{result['seconds_dense']:.2f} s: {result['ratio']:.0f} times as fast, on one thread, in one run "
+        f"({size}, M = {result['n_neurons']:,}, p = {result['target_frequency']}, {result['dtype']}; "
+        "`sae-recovery benchmark --out results`)."
+    )
+
+
+def rewrite(text: str, root: Path = ROOT) -> str:
+    """Return README with its generated parts made anew."""
+    for name, content in (("experiments", experiment_table(root)), ("benchmark", benchmark_line(root))):
+        head, start, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, tail = rest.partition("\n<!-- end -->")
+        text = head + start + content + end + tail
+    return text
+
+
+if __name__ == "__main__":
+    (ROOT / "README.md").write_text(rewrite((ROOT / "README.md").read_text()))

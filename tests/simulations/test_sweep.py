@@ -1,0 +1,340 @@
+"""Sweeps end with the same rows however they went: killed, resumed, shuffled, in parallel."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulations import storage
+from simulations.settings import RESULT_COLUMNS, Settings
+from simulations.storage import RowLog, StorageError, read_manifest, read_rows
+from simulations.sweep import attempt, check_resumable, one_by_one, sweep
+
+ROOT = Path(__file__).parent.parent.parent
+CELLS = [Settings(seed=seed, n_features=n) for seed in (0, 1, 2) for n in (20, 10)]
+# A cell for workers and scripts: worked out from the settings alone, with a line per call in the file `calls`.
+CODE = """
+import os, signal, sys, time
+from simulations.settings import RESULT_COLUMNS
+from simulations.storage import RANGES
+
+def row_of(cell, seconds):
+    results = dict.fromkeys(RESULT_COLUMNS, "") | dict.fromkeys(RANGES, cell.seed / 70) | {"mean_max_cosine": 0.1}
+    history = {"recovery_per_step": "0 1", "recovery_per_step_080": "0 1", "seconds": seconds, "version": "0.1.0"}
+    return cell.to_row() | results | history | {"status": "ok", "device": "cpu"}
+
+def fake(cells, calls="", fails=(), dies=(), pause=0.0):
+    rows = []
+    for cell in cells:
+        if calls:
+            with open(calls, "a") as file:
+                file.write(cell.key() + "\\n")
+        time.sleep(pause)
+        if cell.seed in dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if cell.seed in fails:
+            raise MemoryError("no room,\\nnot even a little")
+        rows.append(row_of(cell, time.perf_counter()))
+    return rows
+"""
+SCRIPT = (
+    CODE
+    + """
+from functools import partial
+from pathlib import Path
+from simulations.settings import Settings
+from simulations.sweep import sweep
+
+out, n_jobs, pause = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+run = partial(fake, calls=str(out / "calls"), pause=pause)
+sweep("steps", "quick", [Settings(seed=k) for k in range(12)], out, run_batch=run, n_jobs=n_jobs, resume=True)
+"""
+)
+namespace: dict[str, Any] = {"__name__": "__main__"}  # workers get what __main__ holds by value: no import of tests
+exec(CODE, namespace)
+fake: Callable[..., list[dict[str, Any]]] = namespace["fake"]
+
+
+def run(out: Path, cells: Sequence[Settings] = CELLS, **options: Any) -> Path:
+    return sweep("steps", "quick", cells, out, **({"run_batch": fake, "progress": False} | options))
+
+
+def without_seconds(folder: Path) -> list[str]:
+    table = read_rows(folder).drop(columns="seconds")
+    return table.to_csv().splitlines()
+
+
+def seeds_called(calls: Path) -> list[str]:
+    return calls.read_text().splitlines() if calls.exists() else []
+
+
+def test_rows_are_in_grid_order_whatever_ran_first(tmp_path: Path) -> None:
+    def shuffled(cells: Sequence[Settings]) -> list[list[Settings]]:
+        order = np.random.default_rng(1).permutation(len(cells))
+        return [[cells[each]] for each in order]
+
+    def pairs(cells: Sequence[Settings]) -> list[Sequence[Settings]]:
+        return [cells[start : start + 2] for start in range(0, len(cells), 2)]
+
+    ways: list[dict[str, Any]] = [{}, {"n_jobs": 2}, {"batches": shuffled}, {"batches": pairs, "n_jobs": -1}]
+    found = [run(tmp_path / str(k), **each) for k, each in enumerate(ways)]
+    first = without_seconds(found[0])
+    assert len(first) == len(CELLS) + 1
+    assert read_rows(found[0])[["seed", "n_features"]].to_numpy().tolist() == [[c.seed, c.n_features] for c in CELLS]
+    assert all(without_seconds(each) == first for each in found)
+
+
+def test_bytes_are_equal_once_seconds_are(tmp_path: Path) -> None:
+    def timeless(cells: Sequence[Settings]) -> list[dict[str, Any]]:
+        return [each | {"seconds": 1.0} for each in fake(cells)]
+
+    one, other = (run(tmp_path / str(k), run_batch=timeless, n_jobs=k) / "rows.csv" for k in (1, 2))
+    assert one.read_bytes() == other.read_bytes()
+    back = run(tmp_path / "back", CELLS[::-1], run_batch=timeless) / "rows.csv"
+    assert sorted(back.read_bytes().splitlines()) == sorted(one.read_bytes().splitlines())
+    before = one.read_bytes(), (one.parent / "manifest.json").read_bytes()
+    run(tmp_path / "1", run_batch=timeless, resume=True)  # nothing left to do
+    assert (one.read_bytes(), (one.parent / "manifest.json").read_bytes()) == before
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_failed_cells_keep_their_row_and_are_retried(tmp_path: Path, n_jobs: int) -> None:
+    calls = tmp_path / "calls"
+    folder = run(tmp_path, run_batch=partial(fake, fails=(1,)), n_jobs=n_jobs)
+    table = read_rows(folder)
+    assert table["status"].tolist() == ["ok", "ok", "failed", "failed", "ok", "ok"]
+    assert table["message"][2] == "MemoryError: no room, not even a little"
+    assert table["feature_recovery_rate"].isna().tolist() == [False, False, True, True, False, False]
+    assert (read_manifest(folder)["n_ok"], read_manifest(folder)["n_failed"]) == (4, 2)
+    run(tmp_path, run_batch=partial(fake, calls=str(calls)), n_jobs=n_jobs, resume=True)
+    assert sorted(seeds_called(calls)) == sorted(each.key() for each in CELLS[2:4])
+    assert read_rows(folder)["status"].tolist() == ["ok"] * 6
+    assert len((folder / "rows.csv").read_text().splitlines()) == 7
+    manifest = read_manifest(folder)
+    assert (manifest["n_ok"], manifest["n_failed"], len(manifest["earlier_runs"])) == (6, 0, 1)
+
+
+def test_diverged_cells_are_finished(tmp_path: Path) -> None:
+    def diverge(cells: Sequence[Settings]) -> list[dict[str, Any]]:
+        nothing = dict.fromkeys(RESULT_COLUMNS, "") | {"status": "diverged", "message": "non-finite weights"}
+        return [each.to_row() | nothing for each in cells]
+
+    folder = run(tmp_path, run_batch=diverge)
+    assert read_manifest(folder)["n_failed"] == len(CELLS)
+    run(tmp_path, resume=True)
+    assert set(read_rows(folder)["status"]) == {"diverged"}
+
+
+def test_one_bad_cell_does_not_take_its_batch_along() -> None:
+    rows = attempt(partial(fake, fails=(1,)), CELLS)
+    assert [each["status"] for each in rows] == ["ok", "ok", "failed", "failed", "ok", "ok"]
+
+
+def test_results_that_cannot_be_stored_are_failures() -> None:
+    (row,) = attempt(lambda cells: [fake(cells)[0] | {"feature_recovery_rate": float("nan")}], CELLS[:1])
+    assert row["status"] == "failed"
+    assert "feature_recovery_rate" in row["message"]
+    (row,) = attempt(lambda _: fake(CELLS[1:2]), CELLS[:1])
+    assert "other cells" in row["message"]
+    with pytest.raises(KeyboardInterrupt):
+        attempt(_interrupt, CELLS[:1])
+
+
+def _interrupt(_: Sequence[Settings]) -> list[dict[str, Any]]:
+    raise KeyboardInterrupt
+
+
+def test_an_interruption_keeps_the_rows(tmp_path: Path) -> None:
+    def third_time(cells: Sequence[Settings]) -> list[dict[str, Any]]:
+        return (
+            _interrupt(cells) if len(done := [*done_before, 1]) > 2 else (done_before.append(len(done)), fake(cells))[1]
+        )
+
+    done_before: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, run_batch=third_time)
+    folder = tmp_path / "steps" / "quick"
+    assert len(read_rows(folder)) == 2
+    assert (read_manifest(folder)["n_ok"], read_manifest(folder)["finished"]) == (2, None)
+    run(tmp_path, resume=True)
+    assert len(read_rows(folder)) == len(CELLS)
+
+
+def start(out: Path, n_jobs: int, pause: float) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-c", SCRIPT, str(out), str(n_jobs), str(pause)]
+    return subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+
+
+def rows_in(path: Path) -> int:
+    return max(0, path.read_bytes().count(b"\n") - 1) if path.exists() else 0
+
+
+def wait_for(ready: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("n_jobs", "number"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGTERM)])
+def test_killed_then_resumed(tmp_path: Path, n_jobs: int, number: signal.Signals) -> None:
+    rows, calls = tmp_path / "steps" / "quick" / "rows.csv", tmp_path / "calls"
+    process = start(tmp_path, n_jobs, 0.2)
+    wait_for(lambda: rows_in(rows) >= 3)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == (-number if number == signal.SIGKILL else 128 + number)
+    kept, begun = list(storage.read_cells(rows)), seeds_called(calls)
+    # Lost at most what was in flight: a cell per worker, and one more per worker that ended while the parent was busy.
+    assert len(begun) - len(kept) <= 2 * n_jobs
+    wait_for(lambda: _settled(calls))  # workers that outlive a killed parent end with their cell
+    begun = seeds_called(calls)
+    assert start(tmp_path, n_jobs, 0.0).wait(timeout=60) == 0
+    again = seeds_called(calls)[len(begun) :]
+    assert sorted([*again, *kept]) == sorted(Settings(seed=k).key() for k in range(12))
+    assert read_rows(rows)["seed"].tolist() == list(range(12))
+    manifest = read_manifest(rows.parent)
+    assert manifest["n_ok"] == 12
+    assert manifest["earlier_runs"][0]["finished"] is None
+
+
+def _settled(calls: Path) -> bool:
+    before = len(seeds_called(calls))
+    time.sleep(0.5)  # longer than a cell
+    return len(seeds_called(calls)) == before
+
+
+def test_a_killed_worker_is_one_clear_line(tmp_path: Path) -> None:
+    cells = [Settings(seed=seed) for seed in range(6)]
+    with pytest.raises(RuntimeError, match="--resume") as refusal:
+        run(tmp_path, cells, run_batch=partial(fake, dies=(5,), pause=0.05), n_jobs=2)
+    assert "\n" not in str(refusal.value)
+    assert 0 < len(read_rows(tmp_path / "steps" / "quick")) < 6
+    assert len(read_rows(run(tmp_path, cells, resume=True))) == 6
+
+
+def test_a_torn_last_line_is_repaired_on_resume(tmp_path: Path) -> None:
+    rows = run(tmp_path) / "rows.csv"
+    whole = rows.read_bytes()
+    rows.write_bytes(whole[:-20])
+    calls = tmp_path / "calls"
+    run(tmp_path, run_batch=partial(fake, calls=str(calls)), resume=True)
+    assert seeds_called(calls) == [CELLS[-1].key()]
+    assert len(read_rows(rows)) == len(CELLS)
+
+
+def test_a_full_disk_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = RowLog.append
+
+    def third(log: RowLog, row: dict[str, Any]) -> None:
+        if len(log.rows) == 2:
+            monkeypatch.setattr(os, "write", _full)
+        append(log, row)
+
+    with monkeypatch.context():
+        monkeypatch.setattr(RowLog, "append", third)
+        with pytest.raises(StorageError, match="No space left"):
+            run(tmp_path)
+    monkeypatch.undo()
+    assert len(read_rows(tmp_path / "steps" / "quick")) == 2
+    assert len(read_rows(run(tmp_path, resume=True))) == len(CELLS)
+
+
+def _full(file: int, data: bytes) -> int:
+    os.pwrite(file, data[:50], 0)  # the file is opened for appending: goes to its end, as a write that breaks off
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+REFUSED: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
+    "n_jobs=0": ({"n_jobs": 0}, lambda _: None),
+    "n_jobs=-2": ({"n_jobs": -2}, lambda _: None),
+    "cells=0": ({"cells": []}, lambda _: None),
+    "--resume": ({"resume": False}, lambda _: None),
+    "other settings: seed=0 there, 5 here": ({"cells": [Settings(seed=5, n_features=20)]}, lambda _: None),
+    "foreign columns a, b": ({}, lambda folder: (folder / "rows.csv").write_text("a,b\n1,2\n")),
+    "line 2": ({}, lambda folder: (folder / "rows.csv").write_bytes(storage.HEADER + b"1,2\n")),
+    "experiment='resonance'": ({}, lambda folder: storage.write_manifest(folder, {"experiment": "resonance"})),
+    "not JSON": ({}, lambda folder: (folder / "manifest.json").write_text("{")),
+}
+
+
+@pytest.mark.parametrize("said", REFUSED)
+def test_refusals_come_before_any_work_and_change_nothing(tmp_path: Path, said: str) -> None:
+    options, prepare = REFUSED[said]
+    folder = run(tmp_path)
+    prepare(folder)
+    before = {each.name: each.read_bytes() for each in folder.iterdir()}
+    with pytest.raises(ValueError, match=said) as refusal:
+        run(tmp_path, **({"resume": True, "run_batch": _interrupt} | options))
+    assert "\n" not in str(refusal.value)
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
+
+
+def test_rows_of_another_device_are_the_same_cells(tmp_path: Path) -> None:
+    run(tmp_path, [Settings(device="cpu")])
+    check_resumable("steps", "quick", [Settings(device="auto")], tmp_path, resume=True)
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="cannot be written"):
+        run(tmp_path / "file", run_batch=_interrupt)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_manifest_tells_how_the_rows_came_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inside, outside = str(tmp_path / "out"), "/somewhere/private/out"
+    command = ["sae-recovery", "sweep", "--out", inside, f"--out={outside}", outside, "--seed=0"]
+    folder = run(Path("out"), command=command, n_jobs=1)
+
+    def refuse(text: str) -> None:
+        raise AssertionError(f"not strict JSON: {text}")
+
+    text = (folder / "manifest.json").read_text()
+    manifest = json.loads(text, parse_constant=refuse)
+    assert manifest["command"] == ["sae-recovery", "sweep", "--out", "out", "--out=out", "out", "--seed=0"]
+    assert manifest["settings"]["step_size"] == "inf"
+    assert manifest["grid"] == {"n_features": [20, 10], "seed": [0, 1, 2]}
+    assert manifest["settings"].keys() | manifest["grid"].keys() == Settings().to_row().keys()
+    assert (manifest["experiment"], manifest["preset"], manifest["seed"]) == ("steps", "quick", 0)
+    assert (manifest["n_cells"], manifest["n_ok"], manifest["n_failed"]) == (6, 6, 0)
+    assert (manifest["n_jobs"], manifest["device"]) == (1, "cpu")
+    assert {"python", "numpy", "scipy", "torch", "pandas", "joblib", "numba", "sae-recovery"} == set(
+        manifest["versions"]
+    )
+    assert manifest["git"] is None or len(manifest["git"]["commit"]) == 40
+    assert manifest["started"] <= manifest["finished"]
+    assert manifest["seconds"] >= 0
+    assert os.uname().nodename not in text.replace("sae-recovery", "")
+    assert str(tmp_path) not in text
+
+
+def test_progress_goes_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, run_batch=partial(fake, fails=(2,)), progress=True)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "steps: 100%" in printed.err
+    assert "6/6" in printed.err
+    assert "failed=2" in printed.err
+
+
+def test_the_callers_handler_of_sigterm_is_left_alone(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    run(tmp_path)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_one_by_one() -> None:
+    assert one_by_one(CELLS[:2]) == [[CELLS[0]], [CELLS[1]]]
