@@ -23,10 +23,10 @@ def psi(u: Tensor, bias: Tensor, activation: int) -> Tensor:
     Implements: Modified Bias Adaptation, arXiv 2506.14002v1.  ReLU: (2u + b) 1(u > -b); JumpReLU: 2u 1(u > -b);
     smooth ReLU: softplus(k y)/k + u sigmoid(k y) with y = u + b and k = SHARPNESS.
     """
-    y = u + bias
     if activation == SMOOTH_RELU:
+        y = u + bias
         scaled = SHARPNESS * y
         weight = torch.nn.functional.softplus(scaled) / SHARPNESS + u * torch.sigmoid(scaled)
-        return torch.where(y > SMOOTH_CUTOFF, weight, torch.zeros((), dtype=u.dtype, device=u.device))
-    weight = u + y if activation == RELU else 2 * u
-    return torch.where(u > -bias, weight, torch.zeros((), dtype=u.dtype, device=u.device))
+        return weight.masked_fill_(y <= SMOOTH_CUTOFF, 0.0)
+    weight = torch.add(bias, u, alpha=2) if activation == RELU else 2 * u
+    return weight.masked_fill_(u <= -bias, 0.0)

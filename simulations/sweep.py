@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -164,13 +166,30 @@ def _results(
         yield from (attempt(run_batch, each) for each in groups)
         return
     parallel = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
-    outputs = parallel(joblib.delayed(attempt)(run_batch, each) for each in groups)
+    outputs = parallel(joblib.delayed(_attempt_under)(os.getpid(), run_batch, each) for each in groups)
     try:
         yield from outputs
     finally:
         with warnings.catch_warnings():  # joblib remarks that results were left unused: so they are, at an interruption
             warnings.simplefilter("ignore")
             outputs.close()
+
+
+def _attempt_under(parent: int, run_batch: RunBatch, cells: Sequence[Settings]) -> list[Row]:
+    _end_with(parent)
+    return attempt(run_batch, cells)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this worker soon after its parent, which may have been killed without a chance to end it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def attempt(run_batch: RunBatch, cells: Sequence[Settings]) -> list[Row]:

@@ -40,7 +40,7 @@ def fake(cells, calls="", fails=(), dies=(), pause=0.0):
     for cell in cells:
         if calls:
             with open(calls, "a") as file:
-                file.write(cell.key() + "\\n")
+                file.write(f"{os.getpid()} {cell.key()}\\n")
         time.sleep(pause)
         if cell.seed in dies:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -76,8 +76,8 @@ def without_seconds(folder: Path) -> list[str]:
     return table.to_csv().splitlines()
 
 
-def seeds_called(calls: Path) -> list[str]:
-    return calls.read_text().splitlines() if calls.exists() else []
+def cells_called(calls: Path) -> list[str]:
+    return [line.split()[1] for line in calls.read_text().splitlines()] if calls.exists() else []
 
 
 def test_rows_are_in_grid_order_whatever_ran_first(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_failed_cells_keep_their_row_and_are_retried(tmp_path: Path, n_jobs: int
     assert table["feature_recovery_rate"].isna().tolist() == [False, False, True, True, False, False]
     assert (read_manifest(folder)["n_ok"], read_manifest(folder)["n_failed"]) == (4, 2)
     run(tmp_path, run_batch=partial(fake, calls=str(calls)), n_jobs=n_jobs, resume=True)
-    assert sorted(seeds_called(calls)) == sorted(each.key() for each in CELLS[2:4])
+    assert sorted(cells_called(calls)) == sorted(each.key() for each in CELLS[2:4])
     assert read_rows(folder)["status"].tolist() == ["ok"] * 6
     assert len((folder / "rows.csv").read_text().splitlines()) == 7
     manifest = read_manifest(folder)
@@ -195,13 +195,14 @@ def test_killed_then_resumed(tmp_path: Path, n_jobs: int, number: signal.Signals
     wait_for(lambda: rows_in(rows) >= 3)
     process.send_signal(number)
     assert process.wait(timeout=30) == (-number if number == signal.SIGKILL else 128 + number)
-    kept, begun = list(storage.read_cells(rows)), seeds_called(calls)
+    kept, begun = list(storage.read_cells(rows)), cells_called(calls)
     # Lost at most what was in flight: a cell per worker, and one more per worker that ended while the parent was busy.
     assert len(begun) - len(kept) <= 2 * n_jobs
-    wait_for(lambda: _settled(calls))  # workers that outlive a killed parent end with their cell
-    begun = seeds_called(calls)
+    workers = {int(line.split()[0]) for line in calls.read_text().splitlines()}
+    wait_for(lambda: not any(map(_alive, workers)), seconds=30)  # they end by themselves where the parent was killed
+    begun = cells_called(calls)
     assert start(tmp_path, n_jobs, 0.0).wait(timeout=60) == 0
-    again = seeds_called(calls)[len(begun) :]
+    again = cells_called(calls)[len(begun) :]
     assert sorted([*again, *kept]) == sorted(Settings(seed=k).key() for k in range(12))
     assert read_rows(rows)["seed"].tolist() == list(range(12))
     manifest = read_manifest(rows.parent)
@@ -209,10 +210,13 @@ def test_killed_then_resumed(tmp_path: Path, n_jobs: int, number: signal.Signals
     assert manifest["earlier_runs"][0]["finished"] is None
 
 
-def _settled(calls: Path) -> bool:
-    before = len(seeds_called(calls))
-    time.sleep(0.5)  # longer than a cell
-    return len(seeds_called(calls)) == before
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{process}/stat")  # an ended orphan may wait there for an init that does not reap
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_a_killed_worker_is_one_clear_line(tmp_path: Path) -> None:
@@ -230,7 +234,7 @@ def test_a_torn_last_line_is_repaired_on_resume(tmp_path: Path) -> None:
     rows.write_bytes(whole[:-20])
     calls = tmp_path / "calls"
     run(tmp_path, run_batch=partial(fake, calls=str(calls)), resume=True)
-    assert seeds_called(calls) == [CELLS[-1].key()]
+    assert cells_called(calls) == [CELLS[-1].key()]
     assert len(read_rows(rows)) == len(CELLS)
 
 
