@@ -202,3 +202,22 @@ def test_deep_inside_the_band_beats_deep_outside() -> None:
         for p in (0.03, 0.45)
     )
     assert inside > above + 0.15
+
+
+def test_a_row_is_what_the_dictionary_says() -> None:
+    config = replace(SMALL, n_neurons=300, n_samples=2_000, target_frequency=0.02, center=True)
+    row = run_cell(config)
+    data = sample_of(config)
+    W = trace_of(config, data, start_of(config, data)).weights[0].numpy()
+    cosines = (data.features / np.linalg.norm(data.features, axis=1, keepdims=True)) @ W.T
+    X = np.stack([data.values[row] @ data.features[data.support[row]] for row in range(2_000)])
+    fires = ((X - X.mean(axis=0)) @ W.T > norm.isf(0.02)).mean(axis=0)
+    best = cosines.max(axis=1)
+    assert 0 < row["feature_recovery_rate"] == (best > 0.9).mean()
+    assert row["feature_recovery_rate_080"] == (best > 0.8).mean() > row["feature_recovery_rate"]
+    assert row["mean_max_cosine"] == pytest.approx(best.mean(), abs=1e-12)  # float64 sums of twelve terms
+    assert row["max_angle_degrees"] == pytest.approx(math.degrees(math.acos(best.min())), abs=1e-6)
+    assert row["polysemantic_fraction"] == pytest.approx((cosines.max(axis=0) <= 0.9).mean(), abs=1e-12)
+    assert row["activation_frequency"] == pytest.approx(fires.mean(), abs=1e-12)
+    assert row["dead_fraction"] == pytest.approx((fires == 0).mean(), abs=1e-12)
+    assert row["neurons_per_feature"] == pytest.approx((cosines.max(axis=0) > 0.9).sum() / (best > 0.9).sum())
