@@ -114,7 +114,7 @@ class Settings:
         for each in fields(self):
             each.metadata["check"](each.name, getattr(self, each.name), self)
         check_law("dictionary", self.dictionary_law, n_features=self.n_features, d_model=self.d_model)
-        check_law("support", self.support_law, n_features=self.n_features)
+        check_law("support", self.support_law, n_features=self.n_features, sparsity=self.sparsity)
 
     @staticmethod
     def _coerce(name: str, value: Any, kind: type) -> Any:
