@@ -36,7 +36,7 @@ def plot(rows: pd.DataFrame) -> Figure:
             grids.append(phase.collect(chosen, "target_frequency", "d_model", x_values=p, y_values=d))
             mesh = phase.heat_map(axes, grids[-1])
             shown |= _overlay(axes, table, s)
-            axes.set_title(f"$s$ = {s:.0f}, {centring}", pad=15)
+            axes.set_title(checks.title(f"$s$ = {s:.0f}", centring), pad=15)
             phase.frequency_axis(axes, p)
             phase.number_axis(axes.yaxis, d, "dimension $d$")
             axes.label_outer()

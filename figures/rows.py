@@ -70,9 +70,17 @@ def _one_value(column: pd.Series, name: str) -> None:
 
 
 def by_centring(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows without and with centred data, as far as there are any, each with its name: a panel each."""
-    names = {False: "not centred", True: "centred"}
+    """Return the rows without and with centred data, as far as there are any, each with its name: a panel each.
+
+    Rows that are all without have an empty name: nothing is compared, so there is nothing to say.
+    """
+    names = {False: "not centred" if table["center"].any() else "", True: "centred data"}
     return [(names[key], table[table["center"] == key]) for key in names if (table["center"] == key).any()]
+
+
+def title(*parts: str) -> str:
+    """Return "s = 3, centred data" from the parts that are not empty."""
+    return ", ".join(part for part in parts if part)
 
 
 def counts(table: pd.DataFrame, **symbols: str) -> str:

@@ -41,7 +41,7 @@ def plot(rows: pd.DataFrame) -> Figure:
         for (name, tau), axes in zip(columns, line, strict=True):
             for n, style in styles.items():
                 _line(axes, histories(part[part["n_features"] == n], name), style, n)
-            axes.set_title(f"cosine > {tau}, {centring}")
+            axes.set_title(checks.title(f"cosine > {tau}", centring))
             _decorate(axes)
     notes = [checks.counts(table, s="sparsity")]
     notes += [checks.share_of_n(table, *each) for each in (("d_model", "d"), ("n_samples", "N"), ("n_neurons", "M"))]

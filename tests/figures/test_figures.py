@@ -93,7 +93,7 @@ def test_resonance_draws_the_conditions_of_each_panel():
     figure = draw("resonance", table("resonance"))
     n = 256
     for axes, s in zip(panels(figure), (3, 5), strict=True):
-        assert axes.get_title() == f"$s$ = {s}, not centred"
+        assert axes.get_title() == f"$s$ = {s}"
         expected = {
             "frequency_lower": 1 / n,
             "frequency_upper_sparsity": n ** (-(1 + 1 / s) / 2),
@@ -168,7 +168,7 @@ def test_steps_draws_means_and_ranges_over_seeds():
 
 def test_steps_without_the_second_threshold_has_one_panel():
     figure = draw("steps", table("steps").drop(columns="recovery_per_step_080"))
-    assert [axes.get_title() for axes in panels(figure)] == ["cosine > 0.9, not centred"]
+    assert [axes.get_title() for axes in panels(figure)] == ["cosine > 0.9"]
 
 
 def test_steps_says_how_many_runs_failed():
@@ -240,9 +240,32 @@ def test_centred_data_have_panels_of_their_own(name):
 def test_steps_of_centred_data_have_panels_of_their_own():
     rows = table("steps")
     plain, _, centred, _ = panels(draw("steps", pd.concat([rows, rows.assign(center=True, recovery_per_step="0 1 1")])))
-    assert (plain.get_title(), centred.get_title()) == ("cosine > 0.9, not centred", "cosine > 0.9, centred")
+    assert (plain.get_title(), centred.get_title()) == ("cosine > 0.9, not centred", "cosine > 0.9, centred data")
     assert line(plain, "mean-64")[:, 1].tolist() == [0, 0.1, 0.95]
     assert line(centred, "mean-64")[:, 1].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    ("centrings", "said"),
+    [((False,), {""}), ((True,), {"centred data"}), ((True, False), {"not centred", "centred data"})],
+)
+def test_titles_name_the_centring_unless_nothing_is_centred(name, centrings, said):
+    figure = draw(name, pd.concat([table(name).assign(center=center) for center in centrings]))
+    titles = [axes.get_title() for axes in panels(figure)]
+    assert {title.split(", ")[-1] if "centred" in title else "" for title in titles} == said
+    assert not any(title.startswith(",") or title.endswith((",", " ")) for title in titles)
+
+
+@pytest.mark.parametrize(
+    ("name", "alone"), [("resonance", 6.9), ("sparsity", 3.35), ("dimension", 3.35), ("steps", 6.9)]
+)
+def test_two_centrings_share_one_colour_bar_and_legend_on_a_double_column(name, alone):
+    rows = table(name)
+    one, two = draw(name, rows), draw(name, pd.concat([rows, rows.assign(center=True)]))
+    assert (one.get_figwidth(), two.get_figwidth()) == (alone, 6.9)
+    assert len(two.axes) - len(panels(two)) == len(one.axes) - len(panels(one))
+    assert legend(two) == legend(one)
 
 
 def test_a_centring_that_is_neither_is_refused():
