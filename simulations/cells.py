@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from simulations import __version__, modified_ba
+from simulations.columns import RESULT_COLUMNS
 from simulations.evaluation import Dense, Evaluation, Factored
 from simulations.measures import measure
 from simulations.sampling import Sample, initial_directions, mean_activation, sample
-from simulations.settings import RESULT_COLUMNS, Settings
+from simulations.settings import Settings
 from simulations.streams import stream
 
 # Cells may share a batch when they differ in nothing else: neurons are independent given the data.

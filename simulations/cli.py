@@ -38,23 +38,30 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def add_settings(parser: argparse.ArgumentParser, defaults: Settings, names: Sequence[str] | None = None) -> None:
-    """Add a flag for every settings field, or for `names`; values stay text, since Settings validates them."""
+def add_settings(parser: argparse.ArgumentParser, names: Sequence[str] | None = None, **other: Any) -> None:
+    """Add a flag for every settings field, or for `names`; values stay text, since Settings validates them.
+
+    A flag that is not given is left to Settings, or to `other`, the defaults of the command.
+    """
     for each in fields(Settings):
         if names is not None and each.name not in names:
             continue
-        default, text = getattr(defaults, each.name), each.metadata["help"]
-        described = f"{text} (default {default})".replace("%", "%%")
-        if isinstance(default, bool):
-            parser.add_argument(flag(each.name), action=argparse.BooleanOptionalAction, default=default, help=text)
+        usual, trained = each.metadata["default"], each.metadata["trained"]
+        default = other.get(each.name, usual)
+        several = (
+            f"; trained {trained}" if trained != usual and not callable(trained) and each.name not in other else ""
+        )
+        described = f"{each.metadata['help']} (default {default}{several})".replace("%", "%%")
+        if isinstance(usual, bool):
+            parser.add_argument(flag(each.name), action=argparse.BooleanOptionalAction, default=None, help=described)
         else:
-            parser.add_argument(flag(each.name), default=default, help=described, metavar="X")
+            parser.add_argument(flag(each.name), default=None, help=described, metavar="X")
 
 
-def settings_from(args: argparse.Namespace, defaults: Settings) -> Settings:
-    """Return validated settings; raises ValueError."""
-    names = [each.name for each in fields(Settings)]
-    return Settings(**{name: getattr(args, name, getattr(defaults, name)) for name in names})
+def settings_from(args: argparse.Namespace, **other: Any) -> Settings:
+    """Return validated settings: the flags that were given, over `other`; raises ValueError."""
+    given = {each.name: getattr(args, each.name, None) for each in fields(Settings)}
+    return Settings(**(other | {name: value for name, value in given.items() if value is not None}))
 
 
 def plain(value: Any) -> Any:
@@ -85,7 +92,7 @@ def _short(value: Any) -> str:
 
 
 def _cell(args: argparse.Namespace) -> dict[str, Any]:
-    settings = settings_from(args, Settings())
+    settings = settings_from(args)
     from simulations.cells import resolve_device, run_cell  # torch and numba load only where they are used
 
     _at_least_one("threads", args.threads)
@@ -97,13 +104,10 @@ def _conditions(args: argparse.Namespace) -> dict[str, Any]:
     from theory.conditions import report
     from theory.problem import Problem
 
-    problem = Problem(
-        n_features=_number("n_features", args.n_features, int),
-        d_model=_number("d_model", args.d_model, int),
-        sparsity=_number("sparsity", args.sparsity, float),
-        target_frequency=_number("target_frequency", args.target_frequency, float),
-        n_neurons=_number("n_neurons", args.n_neurons, int),
-    )
+    usual = Settings().to_row()
+    given = {name: usual[name] if getattr(args, name) is None else getattr(args, name) for name in MODEL_FLAGS}
+    real = ("sparsity", "target_frequency")
+    problem = Problem(**{name: _number(name, given[name], float if name in real else int) for name in MODEL_FLAGS})
     epsilon, zeta = (_number(name, getattr(args, name), float) for name in ("epsilon", "zeta"))
     return report(problem, epsilon=epsilon, zeta=zeta)
 
@@ -142,7 +146,7 @@ def _reproduce(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _benchmark(args: argparse.Namespace) -> dict[str, Any]:
-    settings = settings_from(args, BENCHMARK)
+    settings = settings_from(args, **BENCHMARK.to_row())
     from simulations.benchmark import benchmark, write
 
     _at_least_one("repeats", args.repeats)
@@ -165,11 +169,11 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     cell = command("cell", _cell, "run one cell and print its row")
-    add_settings(cell, Settings())
+    add_settings(cell)
     cell.add_argument("--threads", type=int, default=1, help="tiles of neurons run side by side (no effect on results)")
 
     conditions = command("conditions", _conditions, "print the conditions of Theorem 6.1 as signed margins")
-    add_settings(conditions, Settings(), MODEL_FLAGS)
+    add_settings(conditions, MODEL_FLAGS)
     conditions.add_argument("--epsilon", default=0.05, metavar="X", help="slack of the exponents (default 0.05, ours)")
     conditions.add_argument("--zeta", default=0.1, metavar="X", help="slack of the dimension (default 0.1, ours)")
 
@@ -190,7 +194,7 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--out", default="out/figures", help="folder for PNG and PDF (default out/figures)")
 
     bench = command("benchmark", _benchmark, "time the factored step against the dense one, on one thread")
-    add_settings(bench, BENCHMARK, BENCHMARK_FLAGS)
+    add_settings(bench, BENCHMARK_FLAGS, **BENCHMARK.to_row())
     bench.add_argument("--repeats", type=int, default=5, help="timed repeats, of which the median counts")
     bench.add_argument("--out", default="", help="also write DIR/benchmark/DEVICE/manifest.json")
     return top

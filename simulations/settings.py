@@ -2,75 +2,35 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from simulations import checks
+from simulations.checks import ALGORITHMS, TRAINED
 from simulations.laws.registry import check_law
 
-Check = Callable[[str, Any, "Settings"], None]
+
+def _setting(default: Any, text: str, check: checks.Check, trained: Any = None) -> Any:
+    """Declare a setting; `trained` is the default of a trained algorithm where that is another one.
+
+    It may be a function of the other settings, and is then told in `text`.
+    """
+    described = {"help": text, "check": check, "default": default, "trained": default if trained is None else trained}
+    return field(default=default if trained is None else None, metadata=described)
 
 
-def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
-    """Raise ValueError, suggesting the nearest allowed word, unless `value` is one of `allowed`."""
-    words = list(allowed)
-    if value not in words:
-        near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.4)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"{name}={value!r}, but should be one of {', '.join(words)}{hint}")
+def _all_fresh(settings: Settings) -> int:
+    return max(1, settings.n_steps) * settings.batch_size
 
 
-def _names(*allowed: str) -> Check:
-    return lambda name, value, _: one_of(name, value, allowed)
+def _as_sparse_as_data(settings: Settings) -> int:
+    return min(settings.sparsity, settings.n_neurons)
 
 
-def _count(low: int) -> Check:
-    def check(name: str, value: Any, _: Settings) -> None:
-        if value < low:
-            raise ValueError(f"{name}={value}, but should be an integer of at least {low}")
-
-    return check
-
-
-def _sparsity(name: str, value: Any, settings: Settings) -> None:
-    if not 1 <= value <= settings.n_features:
-        raise ValueError(f"{name}={value}, but should be in [1, n_features={settings.n_features}]")
-
-
-def _target_frequency(name: str, value: Any, _: Settings) -> None:
-    if not 0 < value <= 0.5:
-        raise ValueError(f"{name}={value}, but should be in (0, 0.5]")
-
-
-def _step_size(name: str, value: Any, _: Settings) -> None:
-    if not value > 0:
-        raise ValueError(f"{name}={value}, but should be positive (inf replaces the neuron by its update)")
-
-
-def _noise(name: str, value: Any, _: Settings) -> None:
-    if not (0 <= value < math.inf):
-        raise ValueError(f"{name}={value}, but should be finite and at least 0")
-
-
-def _batch_size(name: str, value: Any, settings: Settings) -> None:
-    if not 0 <= value <= settings.n_samples:
-        raise ValueError(f"{name}={value}, but should be in [0, n_samples={settings.n_samples}] (0 = full batch)")
-
-
-def _evaluation(name: str, value: Any, settings: Settings) -> None:
-    one_of(name, value, ("auto", "factored", "dense"))
-    if value == "factored" and settings.noise > 0:
-        raise ValueError(f"{name}='factored', but noise={settings.noise} needs the dense evaluation")
-
-
-def _law(kind: str) -> Check:
-    return lambda name, value, _: check_law(kind, value)
-
-
-def _setting(default: Any, text: str, check: Check) -> Any:
-    return field(default=default, metadata={"help": text, "check": check})
+def _usual_activation(settings: Settings) -> str:
+    return "jumprelu" if settings.algorithm in ("gba", "ba", "jumprelu") else "relu"
 
 
 @dataclass(frozen=True)
@@ -78,39 +38,110 @@ class Settings:
     """Everything that decides a cell: the statistical model, the algorithm, the seed and the device.
 
     Defaults are the canonical model of Theorem 6.1: Gaussian features, exactly s active features of weight 1/sqrt(s),
-    ReLU, one fixed bias, infinite step size, no centring.  Raises ValueError when a value is out of its range.
+    ReLU, one fixed bias, infinite step size, no centring.  A setting that is not given (None) takes the default of its
+    algorithm.  Raises ValueError when a value is out of its range.
     """
 
-    algorithm: str = _setting("modified-ba", "algorithm that learns the dictionary", _names("modified-ba"))
-    n_features: int = _setting(256, "n, ground-truth monosemantic features", _count(2))
-    d_model: int = _setting(128, "d, dimension of the activations", _count(2))
-    sparsity: int = _setting(3, "s, active features per sample", _sparsity)
-    n_samples: int = _setting(30_000, "N, samples", _count(1))
-    n_neurons: int = _setting(4_096, "M, width of the dictionary", _count(1))
-    target_frequency: float = _setting(0.003, "p, share of samples a neuron should fire on", _target_frequency)
-    n_steps: int = _setting(5, "T, steps of the algorithm", _count(0))
-    step_size: float = _setting(math.inf, "eta, step size; inf replaces the neuron by its update", _step_size)
-    activation: str = _setting("relu", "relu, smooth-relu or jumprelu", _names("relu", "smooth-relu", "jumprelu"))
-    bias_policy: str = _setting("fixed", "fixed (the theorem) or tracking", _names("fixed", "tracking"))
-    center: bool = _setting(False, "subtract the mean of the data", lambda *_: None)
-    seed: int = _setting(0, "root seed of every random stream", _count(0))
-    device: str = _setting("auto", "auto, cpu or cuda", _names("auto", "cpu", "cuda"))
-    support_law: str = _setting("uniform", "law of the supports, NAME[:PARAM...]", _law("support"))
-    coefficient_law: str = _setting("constant", "law of the coefficients, NAME[:PARAM...]", _law("coefficient"))
-    dictionary_law: str = _setting("gaussian", "law of the features, NAME[:PARAM...]", _law("dictionary"))
-    normalize: bool = _setting(False, "scale every row of H to norm 1", lambda *_: None)
-    noise: float = _setting(0.0, "sigma of Gaussian noise added to X (dense evaluation)", _noise)
-    initialization: str = _setting(
-        "sphere", "start: sphere (uniform) or data (random samples)", _names("sphere", "data")
+    algorithm: str = _setting("modified-ba", ", ".join(ALGORITHMS), checks.names(*ALGORITHMS))
+    n_features: int = _setting(256, "n, ground-truth monosemantic features", checks.count(2))
+    d_model: int = _setting(128, "d, dimension of the activations", checks.count(2))
+    sparsity: int = _setting(3, "s, active features per sample", checks.sparsity)
+    n_samples: int = _setting(
+        30_000, "N, samples; trained: n_steps batches, all fresh; fewer repeat", checks.count(1), _all_fresh
     )
-    batch_size: int = _setting(0, "rows used by a step; 0 = full batch", _batch_size)
-    dtype: str = _setting("float32", "float32 or float64", _names("float32", "float64"))
-    evaluation: str = _setting("auto", "auto, factored (exact, fast) or dense", _evaluation)
+    n_neurons: int = _setting(4_096, "M, width of the dictionary", checks.count(1))
+    target_frequency: float = _setting(
+        0.003, "p, share of samples a neuron should fire on (modified-ba, ba)", checks.number(0, 0.5, low_open=True)
+    )
+    n_steps: int = _setting(5, "T, steps of the algorithm", checks.count(0), 6_000)
+    step_size: float = _setting(
+        math.inf,
+        "eta, step size of modified-ba; inf replaces the neuron by its update",
+        checks.number(0, low_open=True, note=" (inf replaces the neuron by its update)"),
+    )
+    activation: str = _setting(
+        "relu", "relu, smooth-relu or jumprelu; jumprelu for gba, ba", checks.activation, _usual_activation
+    )
+    bias_policy: str = _setting(
+        "fixed", "of modified-ba: fixed (the theorem) or tracking", checks.names("fixed", "tracking")
+    )
+    center: bool = _setting(False, "subtract the mean of the data", checks.flag)
+    seed: int = _setting(0, "root seed of every random stream", checks.count(0))
+    device: str = _setting("auto", "auto, cpu or cuda", checks.names("auto", "cpu", "cuda"))
+    support_law: str = _setting("uniform", "law of the supports, NAME[:PARAM...]", checks.law("support"))
+    coefficient_law: str = _setting("constant", "law of the coefficients, NAME[:PARAM...]", checks.law("coefficient"))
+    dictionary_law: str = _setting("gaussian", "law of the features, NAME[:PARAM...]", checks.law("dictionary"))
+    normalize: bool = _setting(False, "scale every row of H to norm 1", checks.flag)
+    noise: float = _setting(0.0, "sigma of Gaussian noise added to X", checks.number(0, high_open=True))
+    initialization: str = _setting(
+        "sphere", "start: sphere (uniform) or data (random samples)", checks.names("sphere", "data")
+    )
+    batch_size: int = _setting(0, "rows used by a step; 0 = full batch", checks.batch_size, 512)
+    dtype: str = _setting("float32", "float32 or float64", checks.names("float32", "float64"))
+    evaluation: str = _setting("auto", "auto, factored (sparse, fast) or dense", checks.evaluation)
+    instrument: str = _setting("simulation", "what is measured: simulation, learnability or width", checks.instrument)
+    n_probes: int = _setting(200, "neurons started at (or near) features by learnability and width", checks.count(1))
+    target_recovery: float = _setting(
+        0.95, "recovery rate of the required width", checks.number(0, 1, low_open=True, high_open=True)
+    )
+    n_groups: int = _setting(10, "K, groups of gba", checks.n_groups)
+    high_target_frequency: float = _setting(
+        0.5, "HTF, target frequency of gba's first group", checks.number(0, 1, low_open=True, high_open=True)
+    )
+    low_target_frequency: float = _setting(
+        0.001, "LTF, target frequency of gba's last group", checks.low_target_frequency
+    )
+    controller: str = _setting(
+        "paper",
+        "of the biases (gba, ba): paper, quantile, or quantile-below (may stay below)",
+        checks.names("paper", "quantile", "quantile-below"),
+    )
+    gain: float = _setting(
+        0.01, "gamma_minus of the paper's controller", checks.number(0, low_open=True, high_open=True)
+    )
+    gain_ratio: float = _setting(1.0, "gamma_plus / gamma_minus", checks.number(0, high_open=True))
+    relaxation: float = _setting(0.5, "share of the way a quantile controller goes", checks.number(0, 1, low_open=True))
+    buffer_steps: int = _setting(50, "steps between bias updates", checks.count(1))
+    dead_frequency: float = _setting(
+        1e-6, "eps, frequency below which the paper's controller revives", checks.number(0, 1, high_open=True)
+    )
+    initial_bias: float = _setting(0.0, "bias at the start of training", checks.number(-1, 0))
+    initial_scale: float = _setting(
+        1.0, "output scale a at the start of training", checks.number(0, low_open=True, high_open=True)
+    )
+    pre_bias: str = _setting("zero", "b_pre at the start: zero or mean (of the data)", checks.names("zero", "mean"))
+    learning_rate: float = _setting(
+        0.001, "learning rate of the optimiser", checks.number(0, low_open=True, high_open=True)
+    )
+    schedule: str = _setting(
+        "constant",
+        "of the learning rate: constant, or linear (to a hundredth, over the second half)",
+        checks.names("constant", "linear"),
+    )
+    optimizer: str = _setting("adam", "adam or adamw", checks.names("adam", "adamw"))
+    weight_decay: float = _setting(0.01, "of adamw", checks.number(0, high_open=True))
+    k: int = _setting(3, "K of topk and batchtopk; default s", checks.k, _as_sparse_as_data)
+    penalty: float = _setting(0.01, "sparsity penalty of l1 and jumprelu", checks.number(0, high_open=True))
+    penalty_kind: str = _setting("l0", "penalty of jumprelu: l0 or tanh", checks.names("l0", "tanh"))
+    bandwidth: float = _setting(
+        0.05, "of jumprelu's straight-through threshold", checks.number(0, low_open=True, high_open=True)
+    )
+    n_evaluations: int = _setting(20, "times that training stops to measure recovery", checks.count(1))
+    n_restarts: int = _setting(1, "dictionaries trained on the same data, compared for consistency", checks.count(1))
 
     def __post_init__(self) -> None:
+        late = []
         for each in fields(self):
-            value = self._coerce(each.name, getattr(self, each.name), type(each.default))
+            value = getattr(self, each.name)
+            if value is None:
+                value = each.metadata["trained" if self.algorithm in TRAINED else "default"]
+                if callable(value):
+                    late.append((each.name, value))
+                    continue
+            value = self._coerce(each.name, value, type(each.metadata["default"]))
             object.__setattr__(self, each.name, value)
+        for name, function in late:
+            object.__setattr__(self, name, function(self))
         for each in fields(self):
             each.metadata["check"](each.name, getattr(self, each.name), self)
         check_law("dictionary", self.dictionary_law, n_features=self.n_features, d_model=self.d_model)
@@ -130,6 +161,11 @@ class Settings:
         wanted = {bool: "True or False", int: "a finite integer", float: "a number", str: "a word"}[kind]
         raise ValueError(f"{name}={value!r}, but should be {wanted}")
 
+    @property
+    def trained(self) -> bool:
+        """Whether the algorithm trains an autoencoder by gradient descent on its loss."""
+        return self.algorithm in TRAINED
+
     def to_row(self) -> dict[str, Any]:
         """Return the settings as plain values, in the order of SETTING_COLUMNS."""
         return {name: getattr(self, name) for name in SETTING_COLUMNS}
@@ -147,25 +183,4 @@ class Settings:
         return cls(**{name: row[name] for name in SETTING_COLUMNS})
 
 
-assert all(each.default is not MISSING for each in fields(Settings))
 SETTING_COLUMNS: tuple[str, ...] = tuple(each.name for each in fields(Settings))
-RESULT_COLUMNS: tuple[str, ...] = (
-    "status",
-    "message",
-    "feature_recovery_rate",
-    "feature_recovery_rate_080",
-    "chance_recovery_rate",
-    "matched_recovery_rate",
-    "mean_max_cosine",
-    "activation_frequency",
-    "dead_fraction",
-    "neurons_per_feature",
-    "polysemantic_fraction",
-    "max_angle_degrees",
-    "frequency_error",
-    "recovery_per_step",
-    "recovery_per_step_080",
-    "seconds",
-    "version",
-)
-ROW_COLUMNS: tuple[str, ...] = SETTING_COLUMNS + RESULT_COLUMNS

@@ -18,22 +18,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from simulations.settings import RESULT_COLUMNS, ROW_COLUMNS, Settings
+from simulations.columns import RESULTS, ROW_COLUMNS, Column
+from simulations.settings import Settings
 
 ROWS_FILE, MANIFEST_FILE = "rows.csv", "manifest.json"
 STATUSES = ("ok", "failed", "diverged")
-HISTORIES = ("recovery_per_step", "recovery_per_step_080")
-TEXTS = ("status", "message", "version", *HISTORIES)
-RATE, NOT_NEGATIVE = (0.0, 1.0), (0.0, math.inf)
-# Cosines of unit vectors in float32 exceed 1 by at most about d * 2^-23, 1e-3 at d = 8,192.
-RANGES: dict[str, tuple[float, float]] = {name: RATE for name in RESULT_COLUMNS if name not in TEXTS} | {
-    "mean_max_cosine": (-1.001, 1.001),
-    "neurons_per_feature": NOT_NEGATIVE,
-    "max_angle_degrees": (0.0, 180.0),
-    "frequency_error": NOT_NEGATIVE,
-    "seconds": NOT_NEGATIVE,
-}
-MAY_BE_EMPTY = ("neurons_per_feature", "max_angle_degrees", "frequency_error")  # undefined when nothing is recovered
 HEADER = (",".join(ROW_COLUMNS) + "\n").encode()
 Row = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -62,7 +51,7 @@ def check_row(row: Mapping[str, Any]) -> Row:
     """Return the row (values or texts, one per ROW_COLUMNS) typed as it will be read back; undefined numbers are nan.
 
     Raises ValueError naming the column for a bad setting, an unknown status, or a result that is not finite or not in
-    its range.  Only rows of status ok must be complete.
+    its range.  Only simulated rows of status ok must have every needed result.
     """
     _check_columns(list(row))
     texts = {name: _text(row[name]) for name in ROW_COLUMNS}
@@ -70,14 +59,15 @@ def check_row(row: Mapping[str, Any]) -> Row:
     status = texts["status"]
     if status not in STATUSES:
         raise StorageError(f"status={status!r}, but should be one of {', '.join(STATUSES)}")
-    for name in RESULT_COLUMNS:
-        typed[name] = texts[name]
-        if name in RANGES:
-            missing = not texts[name] and (status != "ok" or name in MAY_BE_EMPTY)
-            typed[name] = math.nan if missing else _number(name, texts[name])
-        elif name in HISTORIES and (status == "ok" or texts[name]):
-            for part in texts[name].split() or [""]:
-                _number(name, part)
+    simulated = typed["instrument"] == "simulation"
+    for name, column in RESULTS.items():
+        typed[name] = text = texts[name]
+        missing = not text and not (column.needed and status == "ok" and simulated)
+        if column.kind == "number":
+            typed[name] = math.nan if missing else _number(name, text, column)
+        elif column.kind == "series" and not missing:
+            for part in text.replace(":", " ").split() or [""]:
+                _number(name, part, column)
     return typed
 
 
@@ -90,8 +80,8 @@ def _check_columns(names: list[str]) -> None:
         raise StorageError(" and ".join(f"{what} columns {', '.join(each)}" for what, each in wrong.items() if each))
 
 
-def _number(name: str, text: str) -> float:
-    low, high = RANGES.get(name, RATE)
+def _number(name: str, text: str, column: Column) -> float:
+    low, high = column.low, column.high
     try:
         value = float(text)
     except ValueError:
@@ -165,7 +155,8 @@ def read_rows(path: Path) -> pd.DataFrame:
     rows = read_cells(path / ROWS_FILE if path.is_dir() else path)
     table = pd.DataFrame(list(rows.values()), columns=list(ROW_COLUMNS))
     kinds = {name: type(value) for name, value in Settings().to_row().items() if type(value) is not str}
-    return table.astype({name: float for name in RANGES} | (kinds if table.empty else {}))
+    numeric = {name: float for name, column in RESULTS.items() if column.kind == "number"}
+    return table.astype(numeric | (kinds if table.empty else {}))
 
 
 class RowLog:

@@ -19,8 +19,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from simulations import __version__
+from simulations.columns import RESULT_COLUMNS
 from simulations.provenance import now, provenance
-from simulations.settings import RESULT_COLUMNS, SETTING_COLUMNS, Settings
+from simulations.settings import SETTING_COLUMNS, Settings
 from simulations.storage import (
     MANIFEST_FILE,
     ROWS_FILE,

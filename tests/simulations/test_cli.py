@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from simulations.cli import flag, main
+from simulations.columns import ROW_COLUMNS
 from simulations.experiments import EXPERIMENTS, PRESETS, Experiment
-from simulations.settings import ROW_COLUMNS, Settings
+from simulations.settings import Settings
 
 CELL = ["cell", "--n-features", "20", "--d-model", "10", "--n-samples", "300", "--n-neurons", "40", "--device", "cpu"]
 # What each figure draws over; one cell of the rest.

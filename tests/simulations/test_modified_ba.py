@@ -15,9 +15,10 @@ from scipy.stats import norm
 
 from simulations import modified_ba
 from simulations.cells import evaluation_of, run_batch, run_cell, sample_of, start_of
+from simulations.columns import RESULT_COLUMNS
 from simulations.evaluation import CPU_TILE, Dense, Factored
 from simulations.sampling import Sample
-from simulations.settings import RESULT_COLUMNS, Settings
+from simulations.settings import Settings
 
 CPU = torch.device("cpu")
 SMALL = Settings(

@@ -15,11 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulations import storage
-from simulations.settings import RESULT_COLUMNS, ROW_COLUMNS, SETTING_COLUMNS, Settings
+from simulations import columns, storage
+from simulations.columns import RESULT_COLUMNS, ROW_COLUMNS
+from simulations.settings import Settings
 from simulations.storage import RowLog, StorageError, read_cells, read_rows
 
-RESULTS: dict[str, Any] = dict.fromkeys(storage.RANGES, 0.25) | {
+NUMBERS = [name for name, column in columns.RESULTS.items() if column.kind == "number"]
+OPTIONAL = [name for name in NUMBERS if not columns.RESULTS[name].needed]
+RESULTS: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS, "") | dict.fromkeys(NUMBERS, 0.25) | {
     "status": "ok", "message": "", "recovery_per_step": "0 0.1 0.95", "recovery_per_step_080": "0 1",
     "version": "0.1.0",
 }  # fmt: skip
@@ -49,13 +52,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "rows.csv"
 
 
-def test_every_column_has_one_kind() -> None:
-    assert set(SETTING_COLUMNS) | set(storage.RANGES) | set(storage.TEXTS) == set(ROW_COLUMNS)
-    assert set(storage.MAY_BE_EMPTY) <= set(storage.RANGES)
-
-
 def test_rows_come_back_typed(path: Path) -> None:
-    empty = dict.fromkeys(storage.MAY_BE_EMPTY, "")
+    empty = dict.fromkeys(OPTIONAL, "")
     failed = row(2) | NOTHING | {"status": "failed", "message": 'OSError: a, "b"\nand\r\x85 c', "version": "0.1.0"}
     table = read_rows(written(path, row(0), row(1, **empty, center=True, step_size=0.1), failed).parent)
     assert list(table) == list(ROW_COLUMNS)

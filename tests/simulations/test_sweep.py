@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from simulations import storage
-from simulations.settings import RESULT_COLUMNS, Settings
+from simulations.columns import RESULT_COLUMNS
+from simulations.settings import Settings
 from simulations.storage import RowLog, StorageError, read_manifest, read_rows
 from simulations.sweep import attempt, check_resumable, one_by_one, sweep
 
@@ -27,11 +28,12 @@ CELLS = [Settings(seed=seed, n_features=n) for seed in (0, 1, 2) for n in (20, 1
 # A cell for workers and scripts: worked out from the settings alone, with a line per call in the file `calls`.
 CODE = """
 import os, signal, sys, time
-from simulations.settings import RESULT_COLUMNS
-from simulations.storage import RANGES
+from simulations.columns import RESULT_COLUMNS, RESULTS
+
+NUMBERS = [name for name, column in RESULTS.items() if column.needed and column.kind == "number"]
 
 def row_of(cell, seconds):
-    results = dict.fromkeys(RESULT_COLUMNS, "") | dict.fromkeys(RANGES, cell.seed / 70) | {"mean_max_cosine": 0.1}
+    results = dict.fromkeys(RESULT_COLUMNS, "") | dict.fromkeys(NUMBERS, cell.seed / 70) | {"mean_max_cosine": 0.1}
     history = {"recovery_per_step": "0 1", "recovery_per_step_080": "0 1", "seconds": seconds, "version": "0.1.0"}
     return cell.to_row() | results | history | {"status": "ok", "device": "cpu"}
 

@@ -1,48 +1,12 @@
-"""The registry of experiments: a claim, and the grid of cells that tests it at each preset.
-
-Adding an experiment: one entry here and one figure file.  A grid is a list of axes; its cells are their product.
-Presets: quick (minutes on two cores, all of them within `make reproduce`), standard (an hour or two on two cores),
-paper (sized for a GPU).
-"""
+"""Experiments on the provable algorithm: phase diagrams of recovery beside the conditions of Theorem 6.1."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
-from simulations.settings import Settings, one_of
+from simulations.experiments.base import Experiment, grid
+from simulations.settings import Settings
 from theory.conditions import band
-
-PRESETS = ("quick", "standard", "paper")
-Axes = Mapping[str, Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A named claim with a grid per preset; `complete` derives the settings that follow from the axes."""
-
-    name: str
-    claim: str
-    grids: Mapping[str, Axes]
-    complete: Callable[[dict[str, Any]], dict[str, Any] | None] = dict
-
-    def cells(self, preset: str, *, seed: int = 0, device: str = "auto") -> list[Settings]:
-        """Return the cells of a preset in grid order; raises ValueError for an unknown preset or a negative seed."""
-        one_of("preset", preset, PRESETS)
-        axes = {"seed": (seed,), **self.grids[preset]}
-        if len(axes["seed"]) > 1:  # replicas: distinct root seeds, the first one given
-            axes["seed"] = tuple(seed + each for each in axes["seed"])
-        points = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
-        completed = (self.complete(point) for point in points)
-        return [Settings(**(each | {"device": device})) for each in completed if each is not None]
-
-
-def grid(low: float, high: float, n_points: int) -> tuple[float, ...]:
-    """Return `n_points` from low to high in equal ratios, rounded to three significant digits."""
-    ratio = (high / low) ** (1 / (n_points - 1))
-    return tuple(float(f"{low * ratio**k:.3g}") for k in range(n_points))
 
 
 def band_centre(n_features: int, d_model: int, sparsity: int) -> float:
@@ -209,15 +173,6 @@ STEPS = Experiment(
     },
     _half_dimension,
 )
-
-EXPERIMENTS: Mapping[str, Experiment] = {each.name: each for each in (RESONANCE, SPARSITY, DIMENSION, STEPS)}
-
-
-def experiment(name: str) -> Experiment:
-    """Return the experiment of that name; raises ValueError suggesting the nearest."""
-    one_of("experiment", name, EXPERIMENTS)
-    return EXPERIMENTS[name]
-
 
 # The problem on which the factored step is timed against the dense one.
 BENCHMARK = Settings(n_features=1_024, d_model=512, n_samples=50_000, n_neurons=2_048)

@@ -1,0 +1,19 @@
+"""The registry of experiments.  Adding one: an entry in a module of this folder, and one figure file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simulations.checks import one_of
+from simulations.experiments.base import PRESETS, Experiment
+from simulations.experiments.provable import BENCHMARK, DIMENSION, RESONANCE, SPARSITY, STEPS
+
+__all__ = ["BENCHMARK", "EXPERIMENTS", "PRESETS", "Experiment", "experiment"]
+
+EXPERIMENTS: Mapping[str, Experiment] = {each.name: each for each in (RESONANCE, SPARSITY, DIMENSION, STEPS)}
+
+
+def experiment(name: str) -> Experiment:
+    """Return the experiment of that name; raises ValueError suggesting the nearest."""
+    one_of("experiment", name, EXPERIMENTS)
+    return EXPERIMENTS[name]
