@@ -45,23 +45,52 @@ def sample(
             raise ValueError(f"{name}={size}, but should be at least 1")
     if not 1 <= sparsity <= n_features:
         raise ValueError(f"sparsity={sparsity}, but should be in [1, n_features={n_features}]")
-    dictionary = DICTIONARIES.parse(dictionary_law)
-    rng = stream("features", seed, n_features=n_features, d_model=d_model, dictionary_law=dictionary.text)
-    features = dictionary.draw(n_features, d_model, rng)
+    support, values = draw_coefficients(
+        n_samples,
+        n_features=n_features,
+        sparsity=sparsity,
+        support_law=support_law,
+        coefficient_law=coefficient_law,
+        normalize=normalize,
+        seed=seed,
+        n_samples=n_samples,
+    )
+    return Sample(support, values, draw_features(n_features, d_model, dictionary_law, seed))
+
+
+def draw_features(n_features: int, d_model: int, dictionary_law: str, seed: int) -> FloatArray:
+    """Return V (n, d) from the named law; raises ValueError where it cannot be drawn."""
+    law = DICTIONARIES.parse(dictionary_law)
+    rng = stream("features", seed, n_features=n_features, d_model=d_model, dictionary_law=law.text)
+    return law.draw(n_features, d_model, rng)
+
+
+def draw_coefficients(
+    n_rows: int,
+    *,
+    n_features: int,
+    sparsity: int,
+    support_law: str,
+    coefficient_law: str,
+    normalize: bool,
+    seed: int,
+    **components: int | str,
+) -> tuple[npt.NDArray[np.int32], FloatArray]:
+    """Return support and values (n_rows, s) from the named laws; `components` name these rows among all of the seed."""
     supports, coefficients = SUPPORTS.parse(support_law), COEFFICIENTS.parse(coefficient_law)
     rng = stream(
         "coefficients",
         seed,
         n_features=n_features,
         sparsity=sparsity,
-        n_samples=n_samples,
         support_law=supports.text,
         coefficient_law=coefficients.text,
         normalize=normalize,
+        **components,
     )
-    support, row_sparsity = supports.draw(n_features, sparsity, n_samples, rng)
+    support, row_sparsity = supports.draw(n_features, sparsity, n_rows, rng)
     values = coefficients.draw(row_sparsity, support.shape[1], rng)
-    return Sample(support, normalize_rows(values) if normalize else values, features)
+    return support, normalize_rows(values) if normalize else values
 
 
 def initial_directions(d_model: int, n_neurons: int, seed: int) -> FloatArray:
