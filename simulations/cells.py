@@ -1,9 +1,10 @@
-"""One cell: settings -> row.  Cells that differ only in seed or target frequency can share one batch."""
+"""One cell: settings -> row.  Cells that differ only in their batch axes can run as replicas of one program."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,13 @@ from simulations.evaluation import Dense, Evaluation, Factored
 from simulations.measures import measure
 from simulations.sampling import Sample, initial_directions, mean_activation, sample
 from simulations.settings import Settings
+from simulations.storage import check_writable
 from simulations.streams import stream
+from simulations.training import cells as training
+from simulations.training import checkpoint as files
+from simulations.training import trainer
 
-# Cells may share a batch when they differ in nothing else: neurons are independent given the data.
+# Cells of the provable algorithm may share a batch when they differ in nothing else: neurons are independent.
 BATCH_AXES = ("seed", "target_frequency")
 BATCH_BYTES = 2**33  # samples, features and weights of one batch on a GPU
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -68,12 +73,23 @@ def evaluation_of(
     return Factored(samples, device=device, dtype=dtype, center=settings.center)
 
 
-def run_cell(settings: Settings, *, threads: int = 1) -> dict[str, Any]:
+def run_cell(settings: Settings, *, threads: int = 1, checkpoint: Path | None = None) -> dict[str, Any]:
     """Run one cell and return its row: every setting, then the results (ROW_COLUMNS).
 
-    Raises ValueError for a device that is not there.
+    A trained algorithm writes `checkpoint` after every measurement, and goes on from it when it is there.  Raises
+    ValueError for a device that is not there, and for a checkpoint of other settings or of an algorithm without.
     """
-    return run_batch([settings], threads=threads)[0]
+    if checkpoint is None:
+        return run_batch([settings], threads=threads)[0]
+    if not settings.trained:
+        raise ValueError(f"checkpoint={str(checkpoint)!r}, but {settings.algorithm} takes a few steps and has none")
+    check_writable(checkpoint.parent)
+    begin = time.perf_counter()
+    device, dtype = resolve_device(settings.device), DTYPES[settings.dtype]
+    resume = (lambda given: files.resume(checkpoint, given)) if checkpoint.exists() else None
+    after = lambda *reached: files.write(checkpoint, *reached)  # noqa: E731
+    *_, found = training.train([settings], device, dtype, resume=resume, after=after)
+    return row_of(settings, device, time.perf_counter() - begin, found[0])
 
 
 def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, Any]]:
@@ -82,10 +98,14 @@ def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, 
     Raises ValueError when they differ in anything else, or for a device that is not there.
     """
     if len({batch_key(each) for each in cells}) != 1:
-        raise ValueError(f"cells of one batch may differ in {' and '.join(BATCH_AXES)} only")
+        raise ValueError(f"cells of one batch may differ in {', '.join(batch_axes(cells[0]))} only")
     begin = time.perf_counter()
     first = cells[0]
     device, dtype = resolve_device(first.device), DTYPES[first.dtype]
+    if first.trained:
+        *_, found = training.train(cells, device, dtype)
+        seconds = (time.perf_counter() - begin) / len(cells)
+        return [row_of(each, device, seconds, results) for each, results in zip(cells, found, strict=True)]
     drawn = {each.seed: sample_of(each) for each in cells}
     samples = [drawn[each.seed] for each in cells]
     starts = np.stack([start_of(each, data) for each, data in zip(cells, samples, strict=True)])
@@ -99,7 +119,13 @@ def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, 
 
 def batch_key(settings: Settings) -> str:
     """Return what cells must share to run in one batch."""
-    return "|".join(f"{name}={value!r}" for name, value in settings.to_row().items() if name not in BATCH_AXES)
+    axes = batch_axes(settings)
+    return "|".join(f"{name}={value!r}" for name, value in settings.to_row().items() if name not in axes)
+
+
+def batch_axes(settings: Settings) -> Sequence[str]:
+    """Return the settings in which cells of one batch may differ."""
+    return trainer.BATCH_AXES if settings.trained else BATCH_AXES
 
 
 def batches(cells: Sequence[Settings]) -> list[list[Settings]]:
@@ -111,21 +137,31 @@ def batches(cells: Sequence[Settings]) -> list[list[Settings]]:
     for group in groups.values():
         size = 1
         if resolve_device(group[0].device).type == "cuda":
-            each = group[0]
-            bytes_of_cell = 16 * each.n_samples * each.sparsity + 16 * each.d_model * (each.n_features + each.n_neurons)
-            size = max(1, BATCH_BYTES // bytes_of_cell)
+            size = max(1, BATCH_BYTES // _bytes_of_cell(group[0]))
         done += [group[start : start + size] for start in range(0, len(group), size)]
     return done
+
+
+def _bytes_of_cell(settings: Settings) -> int:
+    n, d, M = settings.n_features, settings.d_model, settings.n_neurons
+    if settings.trained:  # weights, gradient and moments, and half a dozen arrays of a batch
+        return settings.n_restarts * (32 * d * M + 48 * settings.batch_size * M + 16 * n * d)
+    return 16 * settings.n_samples * settings.sparsity + 16 * d * (n + M)
+
+
+def row_of(settings: Settings, device: torch.device, seconds: float, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a whole row: settings with the device that ran, and results, empty where there are none."""
+    row = settings.to_row() | {"device": device.type} | dict.fromkeys(RESULT_COLUMNS, "")
+    return {**row, "seconds": seconds, "version": __version__, **results}
 
 
 def _row(settings: Settings, data: Sample, trace: modified_ba.Trace, replica: int, seconds: float) -> dict[str, Any]:
     weights = trace.weights[replica].cpu().numpy()
     finite = bool(np.isfinite(weights).all())
-    results: dict[str, Any] = {name: "" for name in RESULT_COLUMNS}
-    results |= {"status": "ok" if finite else "diverged", "seconds": seconds, "version": __version__}
+    results: dict[str, Any] = {"status": "ok" if finite else "diverged"}
     if finite:
         frequency = trace.activation_frequency[replica].cpu().numpy()
         results |= measure(weights, data, frequency, trace.best_cosine[replica].cpu().numpy())
     else:
         results["message"] = f"non-finite weights after {settings.n_steps} steps"
-    return settings.to_row() | {"device": trace.weights.device.type} | results
+    return row_of(settings, trace.weights.device, seconds, results)

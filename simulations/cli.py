@@ -97,7 +97,13 @@ def _cell(args: argparse.Namespace) -> dict[str, Any]:
 
     _at_least_one("threads", args.threads)
     resolve_device(settings.device)
-    return run_cell(settings, threads=args.threads)
+    return run_cell(settings, threads=args.threads, checkpoint=Path(args.checkpoint) if args.checkpoint else None)
+
+
+def _export(args: argparse.Namespace) -> dict[str, Any]:
+    from simulations.export import export
+
+    return export(Path(args.checkpoint), args.format, Path(args.out), args.replica)
 
 
 def _conditions(args: argparse.Namespace) -> dict[str, Any]:
@@ -171,6 +177,14 @@ def parser() -> argparse.ArgumentParser:
     cell = command("cell", _cell, "run one cell and print its row")
     add_settings(cell)
     cell.add_argument("--threads", type=int, default=1, help="tiles of neurons run side by side (no effect on results)")
+
+    cell.add_argument("--checkpoint", default="", help="FILE.safetensors of a training: written to, and gone on from")
+
+    export = command("export", _export, "write a trained autoencoder in the format of another library")
+    export.add_argument("--checkpoint", required=True, help="FILE.safetensors that `cell --checkpoint` wrote")
+    export.add_argument("--format", default="saelens", help="saelens")
+    export.add_argument("--out", required=True, help="folder to write, one that holds no autoencoder yet")
+    export.add_argument("--replica", type=int, default=0, help="which restart (default 0)")
 
     conditions = command("conditions", _conditions, "print the conditions of Theorem 6.1 as signed margins")
     add_settings(conditions, MODEL_FLAGS)

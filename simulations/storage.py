@@ -226,7 +226,7 @@ class RowLog:
         lines = [_line(self.rows[key]) for key in keys if key in self.rows]
         data = HEADER + b"".join(lines)
         if data != self.path.read_bytes():
-            _replace(self.path, data)
+            replace(self.path, data)
 
     def close(self) -> None:
         """Close the file and let other sweeps in."""
@@ -239,7 +239,7 @@ class RowLog:
         self.close()
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes) -> None:
     """Write a file so that a reader meets the old bytes or the new ones, also after a crash."""
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -265,7 +265,7 @@ def strict(value: Any) -> Any:
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write FOLDER/manifest.json atomically, in strict JSON; raises StorageError."""
     text = json.dumps(strict(manifest), indent=2, allow_nan=False) + "\n"
-    _replace(folder / MANIFEST_FILE, text.encode())
+    replace(folder / MANIFEST_FILE, text.encode())
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

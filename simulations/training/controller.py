@@ -25,9 +25,9 @@ class Buffer(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Which group a neuron is in (R, M), the target frequency of each neuron (R, M), and the most groups K."""
+    """Which group each neuron is in (R, M), the target frequency of each neuron (R, M), and the most groups K."""
 
-    index: Tensor
+    member: Tensor
     target: Tensor
     n_groups: int
 
@@ -66,9 +66,9 @@ def paper(bias: Tensor, buffer: Buffer, of: Groups, gain: Tensor, ratio: Tensor,
     """
     frequency = buffer.fired / buffer.samples
     positive = buffer.top > 0
-    sums = bias.new_zeros(len(bias), of.n_groups).scatter_add_(1, of.index, buffer.top * positive)
-    counts = bias.new_zeros(len(bias), of.n_groups).scatter_add_(1, of.index, positive.to(bias.dtype))
-    mean_top = (sums / counts.clamp(min=1)).gather(1, of.index)
+    sums = bias.new_zeros(len(bias), of.n_groups).scatter_add_(1, of.member, buffer.top * positive)
+    counts = bias.new_zeros(len(bias), of.n_groups).scatter_add_(1, of.member, positive.to(bias.dtype))
+    mean_top = (sums / counts.clamp(min=1)).gather(1, of.member)
     over = frequency > of.target
     lowered = (bias - gain * buffer.top).clamp(min=-1)
     raised = (bias + gain * ratio * mean_top).clamp(max=0)
@@ -100,7 +100,7 @@ def quantile(
     """
     wanted = bias.clone()
     for r in range(len(bias)):
-        boundaries = torch.nonzero(of.index[r].diff())[:, 0].tolist()
+        boundaries = torch.nonzero(of.member[r].diff())[:, 0].tolist()
         starts = [0, *(each + 1 for each in boundaries)]
         for start, stop in zip(starts, [*starts[1:], bias.shape[1]], strict=True):
             frequency = float(of.target[r, start])

@@ -25,6 +25,7 @@ BATCH_AXES = (
     *("seed", "target_frequency", "n_groups", "high_target_frequency", "low_target_frequency", "gain", "gain_ratio"),
     *("relaxation", "dead_frequency", "initial_bias", "initial_scale", "penalty", "k"),
 )
+After = Callable[["Problem", "State", "Trace"], None]
 LAST_RATE = 0.01  # of the linear schedule, as a share of the learning rate
 SLACK, ON_TARGET = 1.25, 0.9  # the target is reached once 9 in 10 neurons fire at most 1.25 times as often as wanted
 FLOOR_SHARE = 0.7  # of the last floor of batchtopk, below which the next is not expected
@@ -114,7 +115,7 @@ def init(given: Problem) -> State:
     optimizer = kind(learned, lr=first.learning_rate, fused=True, **decay)
     never = torch.full((len(cells),), -1, device=device)
     unseen = torch.zeros_like(parameters.bias)
-    return State(parameters, optimizer, _empty(parameters), never, never.clone(), (unseen, unseen))
+    return State(parameters, optimizer, _empty(parameters), never, never.clone(), (unseen, unseen.clone()))
 
 
 def _empty(parameters: Parameters) -> Buffer:
@@ -225,7 +226,7 @@ def best_cosine(state: State, given: Problem) -> Tensor:
     return torch.stack(cosines)
 
 
-def run(state: State, given: Problem, trace: Trace, after: Callable[[State, Trace], None] | None = None) -> None:
+def run(state: State, given: Problem, trace: Trace, after: After | None = None) -> None:
     """Train from state.step to n_steps in place, measuring at evaluation_steps and calling `after` each time.
 
     Stops early when every replica has diverged.  The clock of the trace stands still while it measures.
@@ -241,7 +242,7 @@ def run(state: State, given: Problem, trace: Trace, after: Callable[[State, Trac
             trace.seconds.append(elapsed)
             trace.best_cosine.append(best_cosine(state, given).cpu())
             if after is not None:
-                after(state, trace)
+                after(given, state, trace)
             begin = time.perf_counter()
         if over:
             return
@@ -250,4 +251,6 @@ def run(state: State, given: Problem, trace: Trace, after: Callable[[State, Trac
 
 def evaluation_steps(settings: Settings) -> list[int]:
     """Return the steps at which recovery is measured: 0, n_steps, and n_evaluations equal parts between."""
-    return sorted({round(part * settings.n_steps / settings.n_evaluations) for part in range(settings.n_evaluations + 1)})
+    return sorted(
+        {round(part * settings.n_steps / settings.n_evaluations) for part in range(settings.n_evaluations + 1)}
+    )
