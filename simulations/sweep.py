@@ -212,7 +212,13 @@ def attempt(run_batch: RunBatch, cells: Sequence[Settings]) -> list[Row]:
 def _cost(cells: Sequence[Settings]) -> int:
     """Return about how long a batch runs, in no unit: the long ones first leave no worker idle at the end."""
     return sum(
-        (each.n_steps + 1) * each.n_neurons * (each.n_samples * each.sparsity + each.n_features * each.d_model)
+        (each.n_steps + 1)
+        * each.n_neurons
+        * (
+            each.n_restarts * each.batch_size * each.d_model
+            if each.trained
+            else each.n_samples * each.sparsity + each.n_features * each.d_model
+        )
         for each in cells
     )
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from simulations.checks import one_of
 from simulations.experiments.base import PRESETS, Experiment
 from simulations.experiments.provable import BENCHMARK, DIMENSION, RESONANCE, SPARSITY, STEPS
+from simulations.experiments.trained import TOY
 
 __all__ = ["BENCHMARK", "EXPERIMENTS", "PRESETS", "Experiment", "experiment"]
 
-EXPERIMENTS: Mapping[str, Experiment] = {each.name: each for each in (RESONANCE, SPARSITY, DIMENSION, STEPS)}
+EXPERIMENTS: Mapping[str, Experiment] = {each.name: each for each in (RESONANCE, SPARSITY, DIMENSION, STEPS, TOY)}
 
 
 def experiment(name: str) -> Experiment:

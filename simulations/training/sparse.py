@@ -175,19 +175,15 @@ def _accumulate(
     return loss, n_active
 
 
-def batch_floor(u: Tensor, count: int, guess: float) -> float:
-    """Return the largest floor that `count` entries of u exceed, or 0 when fewer are positive; `guess` saves work."""
-    flat = u.reshape(-1)
-    candidates = flat[flat > guess] if guess > 0 else flat[flat > 0]
+def batch_floor(y: Array, count: int, guess: float) -> float:
+    """Return a floor that the `count` largest entries of y exceed, or 0 when fewer are positive; `guess` saves work."""
+    flat = y.reshape(-1)
+    candidates = flat[flat > max(guess, 0.0)]
     if len(candidates) <= count:
-        if guess > 0:
-            return batch_floor(u, count, 0.0)
-        return 0.0
-    # The midpoint between neighbours, so that rounding takes neither side's entry.
-    pair = candidates.topk(count + 1).values[-2:] if count < len(candidates) // 8 else candidates.sort().values[
-        len(candidates) - count - 1 : len(candidates) - count + 1
-    ]  # fmt: skip
-    return float(pair.double().mean())
+        return batch_floor(y, count, 0.0) if guess > 0 else 0.0
+    place = len(candidates) - count
+    pair = np.partition(candidates, (place - 1, place))[place - 1 : place + 1]
+    return float(pair.astype(np.float64).mean())  # between neighbours, so that rounding takes neither side's entry
 
 
 def sparse_gradients(
@@ -207,7 +203,7 @@ def sparse_gradients(
         u = (x[r] - b_pre) @ W.T
         k = gate.k[r] if gate.algorithm in WITH_K else 0
         if gate.algorithm == "batchtopk":
-            floor, k = batch_floor(u + b, k * len(u), guess), 0
+            floor, k = batch_floor((u + b).numpy(), k * len(u), guess), 0
         real = u.numpy().dtype.type
         loss, count = _accumulate(
             u.numpy(), x[r].numpy(), W.numpy(), a.numpy(), b.numpy(), b_pre.numpy(), k, real(floor), gate.jump, kind,

@@ -28,7 +28,7 @@ BATCH_AXES = (
 After = Callable[["Problem", "State", "Trace"], None]
 LAST_RATE = 0.01  # of the linear schedule, as a share of the learning rate
 SLACK, ON_TARGET = 1.25, 0.9  # the target is reached once 9 in 10 neurons fire at most 1.25 times as often as wanted
-FLOOR_SHARE = 0.7  # of the last floor of batchtopk, below which the next is not expected
+FLOOR_SHARE = 0.8  # of the last floor of batchtopk, below which the next is not expected
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Instruments that measure by probes: neurons started at, or near, a feature."""
