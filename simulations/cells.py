@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from simulations import __version__, modified_ba
+from simulations.checks import CLASSICAL
+from simulations.classical import dictionary_learning
 from simulations.columns import RESULT_COLUMNS
 from simulations.evaluation import Dense, Evaluation, Factored
-from simulations.measures import measure
+from simulations.measures import TAU, measure
 from simulations.sampling import Sample, initial_directions, mean_activation, sample
 from simulations.settings import Settings
 from simulations.storage import check_writable
@@ -81,8 +83,8 @@ def run_cell(settings: Settings, *, threads: int = 1, checkpoint: Path | None = 
     """
     if checkpoint is None:
         return run_batch([settings], threads=threads)[0]
-    if not settings.trained:
-        raise ValueError(f"checkpoint={str(checkpoint)!r}, but {settings.algorithm} takes a few steps and has none")
+    if not settings.trained or settings.algorithm == CLASSICAL:
+        raise ValueError(f"checkpoint={str(checkpoint)!r}, but {settings.algorithm} has none")
     check_writable(checkpoint.parent)
     begin = time.perf_counter()
     device, dtype = resolve_device(settings.device), DTYPES[settings.dtype]
@@ -102,6 +104,8 @@ def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, 
     begin = time.perf_counter()
     first = cells[0]
     device, dtype = resolve_device(first.device), DTYPES[first.dtype]
+    if first.algorithm == CLASSICAL:
+        return [_classical(each) for each in cells]
     if first.trained:
         *_, found = training.train(cells, device, dtype)
         seconds = (time.perf_counter() - begin) / len(cells)
@@ -115,6 +119,12 @@ def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, 
     trace = modified_ba.run(state, data, first, threads=threads)
     seconds = (time.perf_counter() - begin) / len(cells)
     return [_row(*each, trace, r, seconds) for r, each in enumerate(zip(cells, samples, strict=True))]
+
+
+def _classical(settings: Settings) -> dict[str, Any]:
+    begin = time.perf_counter()
+    results = dictionary_learning(settings)
+    return row_of(settings, torch.device("cpu"), time.perf_counter() - begin, results)
 
 
 def batch_key(settings: Settings) -> str:
@@ -155,6 +165,16 @@ def row_of(settings: Settings, device: torch.device, seconds: float, results: Ma
     return {**row, "seconds": seconds, "version": __version__, **results}
 
 
+def _reached(settings: Settings, best_cosine: torch.Tensor, seconds: float) -> dict[str, Any]:
+    """Return samples and seconds to recovery: all of both, where any step reached it, for every step takes them all."""
+    best = float((best_cosine > TAU).double().mean(1).max())
+    found: dict[str, Any] = {}
+    for name, level in (("090", 0.90), ("099", 0.99)):
+        if best >= level:
+            found |= {f"samples_to_recovery_{name}": settings.n_samples, f"seconds_to_recovery_{name}": seconds}
+    return found
+
+
 def _row(settings: Settings, data: Sample, trace: modified_ba.Trace, replica: int, seconds: float) -> dict[str, Any]:
     weights = trace.weights[replica].cpu().numpy()
     finite = bool(np.isfinite(weights).all())
@@ -162,6 +182,7 @@ def _row(settings: Settings, data: Sample, trace: modified_ba.Trace, replica: in
     if finite:
         frequency = trace.activation_frequency[replica].cpu().numpy()
         results |= measure(weights, data, frequency, trace.best_cosine[replica].cpu().numpy())
+        results |= _reached(settings, trace.best_cosine[replica], seconds)
     else:
         results["message"] = f"non-finite weights after {settings.n_steps} steps"
     return row_of(settings, trace.weights.device, seconds, results)

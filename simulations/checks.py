@@ -11,7 +11,8 @@ from simulations.laws.registry import check_law
 
 Check = Callable[[str, Any, Any], None]
 
-TRAINED = ("gba", "ba", "topk", "batchtopk", "l1", "jumprelu")
+CLASSICAL = "dictionary-learning"
+TRAINED = ("gba", "ba", "topk", "batchtopk", "l1", "jumprelu", CLASSICAL)
 ALGORITHMS = ("modified-ba", *TRAINED)
 WITH_K = ("topk", "batchtopk")
 
@@ -113,6 +114,13 @@ def low_target_frequency(name: str, value: Any, settings: Any) -> None:
         raise ValueError(
             f"{name}={value}, but should be at most high_target_frequency={settings.high_target_frequency}"
         )
+
+
+def initial_bias(name: str, value: Any, settings: Any) -> None:
+    """Refuse a bias outside [-1, 0], and one of algorithms that have none."""
+    number(-1, 0)(name, value, settings)
+    if value and settings.algorithm in WITH_K:
+        raise ValueError(f"{name}={value}, but should be 0 for algorithm={settings.algorithm}, which has no bias")
 
 
 def k(name: str, value: Any, settings: Any) -> None:

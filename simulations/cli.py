@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from simulations import __version__
+from simulations.checks import CLASSICAL
 from simulations.experiments import BENCHMARK, EXPERIMENTS, PRESETS, experiment
 from simulations.settings import Settings
 
@@ -94,9 +95,12 @@ def _short(value: Any) -> str:
 def _cell(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_from(args)
     from simulations.cells import resolve_device, run_cell  # torch and numba load only where they are used
+    from simulations.classical import check_installed
 
     _at_least_one("threads", args.threads)
     resolve_device(settings.device)
+    if settings.algorithm == CLASSICAL:
+        check_installed()
     return run_cell(settings, threads=args.threads, checkpoint=Path(args.checkpoint) if args.checkpoint else None)
 
 

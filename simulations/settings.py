@@ -105,7 +105,7 @@ class Settings:
     dead_frequency: float = _setting(
         1e-6, "eps, frequency below which the paper's controller revives", checks.number(0, 1, high_open=True)
     )
-    initial_bias: float = _setting(0.0, "bias at the start of training", checks.number(-1, 0))
+    initial_bias: float = _setting(0.0, "bias at the start of training", checks.initial_bias)
     initial_scale: float = _setting(
         1.0, "output scale a at the start of training", checks.number(0, low_open=True, high_open=True)
     )
@@ -121,7 +121,9 @@ class Settings:
     optimizer: str = _setting("adam", "adam or adamw", checks.names("adam", "adamw"))
     weight_decay: float = _setting(0.01, "of adamw", checks.number(0, high_open=True))
     k: int = _setting(3, "K of topk and batchtopk; default s", checks.k, _as_sparse_as_data)
-    penalty: float = _setting(0.01, "sparsity penalty of l1 and jumprelu", checks.number(0, high_open=True))
+    penalty: float = _setting(
+        0.01, "sparsity penalty of l1, jumprelu, dictionary-learning", checks.number(0, high_open=True)
+    )
     penalty_kind: str = _setting("l0", "penalty of jumprelu: l0 or tanh", checks.names("l0", "tanh"))
     bandwidth: float = _setting(
         0.05, "of jumprelu's straight-through threshold", checks.number(0, low_open=True, high_open=True)
@@ -163,7 +165,7 @@ class Settings:
 
     @property
     def trained(self) -> bool:
-        """Whether the algorithm trains an autoencoder by gradient descent on its loss."""
+        """Whether the algorithm learns from a stream of batches, as all but the provable one do."""
         return self.algorithm in TRAINED
 
     def to_row(self) -> dict[str, Any]:

@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from simulations.checks import one_of
 from simulations.experiments.base import PRESETS, Experiment
 from simulations.experiments.provable import BENCHMARK, DIMENSION, RESONANCE, SPARSITY, STEPS
-from simulations.experiments.trained import TOY
+from simulations.experiments.rivals import CONSISTENCY, FRONTIER, SENSITIVITY, TIME_TO_RECOVERY
+from simulations.experiments.trained import RESONANCE_TRAINED, TOY
 
 __all__ = ["BENCHMARK", "EXPERIMENTS", "PRESETS", "Experiment", "experiment"]
 
-EXPERIMENTS: Mapping[str, Experiment] = {each.name: each for each in (RESONANCE, SPARSITY, DIMENSION, STEPS, TOY)}
+EXPERIMENTS: Mapping[str, Experiment] = {
+    each.name: each
+    for each in (
+        *(RESONANCE, SPARSITY, DIMENSION, STEPS),
+        *(TOY, RESONANCE_TRAINED, FRONTIER, CONSISTENCY, SENSITIVITY, TIME_TO_RECOVERY),
+    )
+}
 
 
 def experiment(name: str) -> Experiment:

@@ -1,10 +1,10 @@
-"""Experiments on trained autoencoders: GBA and BA beside their rivals, on the same data, start and budget."""
+"""Experiments on trained autoencoders: the methods compared, the toy table, and resonance in trained BA."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from simulations.experiments.base import Experiment
+from simulations.experiments.base import Experiment, grid
 
 # The methods of the comparisons.  Wrong frequencies of GBA (ours): a range far above, and one far below, those of the
 # features.  The gain 0.1 is not the paper's 0.01, with which control takes longer than these runs.
@@ -93,4 +93,45 @@ TOY = Experiment(
         },
     },
     _toy,
+)
+
+
+def _resonance(point: dict[str, Any]) -> dict[str, Any] | None:
+    uneven = point["support_law"] != "uniform"
+    if uneven and point["d_model"] != point["n_features"] // 2:  # frequencies at one dimension
+        return None
+    return METHODS["ba"] | {"schedule": "linear", "initial_scale": 0.01, "learning_rate": 3e-3} | point
+
+
+RESONANCE_TRAINED = Experiment(
+    "resonance_trained",
+    "Neuron resonance in trained BA: recovery in a band of p near the feature frequency, wide for d above sqrt(n)",
+    {
+        "quick": {
+            "n_features": (128,),
+            "n_neurons": (256,),
+            "n_steps": (800,),
+            "support_law": ("uniform", "two-level:0.2:8", "zipf:1"),
+            "d_model": (4, 8, 16, 32, 64),
+            "target_frequency": grid(1e-3, 0.5, 7),
+        },
+        "standard": {
+            "n_features": (256,),
+            "n_neurons": (512,),
+            "n_steps": (4_000,),
+            "support_law": ("uniform", "two-level:0.2:8", "zipf:1"),
+            "d_model": (4, 6, 8, 11, 16, 23, 32, 64, 128),
+            "target_frequency": grid(3e-4, 0.5, 12),
+        },
+        "paper": {
+            "n_features": (4_096,),
+            "n_neurons": (8_192,),
+            "n_steps": (20_000,),
+            "support_law": ("uniform", "two-level:0.2:8", "zipf:1"),
+            "seed": (0, 1, 2),
+            "d_model": (8, 16, 32, 64, 128, 256, 512, 1_024, 2_048),
+            "target_frequency": grid(3e-5, 0.5, 16),
+        },
+    },
+    _resonance,
 )

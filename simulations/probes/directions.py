@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 
 from simulations import modified_ba
-from simulations.cells import DTYPES
-from simulations.evaluation import Evaluation
+from simulations.evaluation import CPU_TILE, Evaluation
+from simulations.kernels import LANES
 from simulations.measures import TAU
 from simulations.settings import Settings
 from theory.rare_events import cosine_of_tail
 
 Array = np.ndarray[Any, Any]
-ROWS_AT_ONCE = 8_192  # pairs compared at a time, so that no array has a row per sample or per feature
 
 
 def unit_rows(features: Array) -> Array:
@@ -48,19 +48,42 @@ def cosines_between(log10_low: Array, log10_high: Array, d_model: int, rng: np.r
     return np.asarray(cosine_of_tail(np.maximum(log10_tail, -300.0) * math.log(10), d_model))
 
 
-def run(starts: Array, data: Evaluation, settings: Settings, threads: int) -> Array:
-    """Return where neurons (k, d) end after n_steps steps of the algorithm, unit rows (k, d)."""
-    weights = torch.from_numpy(starts).to(data.features.device, DTYPES[settings.dtype])
-    state = modified_ba.init(weights, settings.target_frequency)
-    return np.asarray(modified_ba.run(state, data, settings, threads=threads).weights[0].cpu().numpy())
+def trajectories(
+    starts: Array, directions: Array, data: Evaluation, settings: Settings, threads: int
+) -> tuple[Array, Array]:
+    """Run neurons from `starts` (k, d) and say which are on their own unit row of `directions` (k, d) at each state.
+
+    Returns booleans (n_steps + 1, k), cosine above 0.9 before the first step and after each, and the last weights (k,
+    d).  Neurons are worked on in tiles, `threads` of them side by side on a CPU; the results do not depend on it.
+    """
+    device = data.features.device
+    tiles = [slice(first, first + CPU_TILE) for first in range(0, len(starts), CPU_TILE)]
+
+    def work(tile: slice) -> tuple[Array, Array]:
+        if device.type == "cpu":
+            torch.set_num_threads(1)  # the bits of a product depend on the number of threads
+        own = torch.from_numpy(directions[tile]).to(device, data.features.dtype)
+        start = torch.from_numpy(starts[tile]).to(own)
+        null = (0, 0, 0, -len(own) % LANES)  # the compiled kernel takes whole groups of neurons
+        state = modified_ba.init(torch.nn.functional.pad(start, null), settings.target_frequency)
+        states = [_is_on(state.weights[0], own)]
+        for _ in range(settings.n_steps):
+            state, _ = modified_ba.step(state, data, settings)
+            states.append(_is_on(state.weights[0], own))
+        return np.stack(states), state.weights[0, : len(own)].cpu().numpy()
+
+    before = torch.get_num_threads()
+    try:
+        if threads > 1 and device.type == "cpu":
+            with ThreadPoolExecutor(threads) as pool:
+                done = list(pool.map(work, tiles))
+        else:
+            done = [work(each) for each in tiles]
+    finally:
+        torch.set_num_threads(before)
+    return np.concatenate([on for on, _ in done], axis=1), np.concatenate([weights for _, weights in done])
 
 
-def on_own_feature(weights: Array, directions: Array) -> Array:
-    """Return whether each row of `weights` (k, d) has a cosine above 0.9 with its own unit row of `directions`."""
-    cosine = np.concatenate(
-        [
-            np.einsum("kd,kd->k", weights[k : k + ROWS_AT_ONCE], directions[k : k + ROWS_AT_ONCE], dtype=np.float64)
-            for k in range(0, len(weights), ROWS_AT_ONCE)
-        ]
-    )
-    return np.asarray(cosine > TAU)
+def _is_on(weights: torch.Tensor, directions: torch.Tensor) -> Array:
+    cosine = (weights[: len(directions)] * directions).sum(1)
+    return np.asarray((cosine > TAU).cpu().numpy())

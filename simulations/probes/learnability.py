@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.stats import beta
 
-from simulations import modified_ba
-from simulations.cells import DTYPES, evaluation_of, resolve_device, sample_of
-from simulations.evaluation import CPU_TILE
-from simulations.measures import TAU
-from simulations.probes.directions import on_own_feature, unit_rows
+from simulations.cells import evaluation_of, resolve_device, sample_of
+from simulations.probes.directions import trajectories, unit_rows
 from simulations.settings import Settings
 from simulations.streams import stream
 
@@ -40,17 +36,17 @@ def learnability(settings: Settings, *, threads: int = 1) -> dict[str, Any]:
     """Start neurons at features, run the algorithm, and count those that end within cosine 0.9 of their own.
 
     `n_probes` features of the data of `settings.seed` are probed.  Returns learnable_fraction with its 95 % interval
-    and recovery_per_step, the share still on their own feature before the first step and after each.  The interval
-    (Clopper-Pearson) covers the choice of features and, as far as features of one draw are independent, the draw of
-    the data; with all features probed it is about other data of the same law, since these are known exactly.
+    and recovery_per_step, the share on their own feature before the first step and after each.  The interval
+    (Clopper-Pearson) covers the choice of features and, as far as features of one draw behave independently, the draw
+    of the data: it is about any data of this law, also where all features were probed.
     Implements: DESIGN section 7.1 (ours).  Memory: samples, features and one tile of n x 512, never n x n.
     """
     data = sample_of(settings)
     chosen = probed_features(settings, "learnability", settings.n_probes)
-    directions = unit_rows(data.features[chosen])
     evaluation = evaluation_of(settings, [data], [settings.seed], resolve_device(settings.device))
-    parts = [directions[k : k + CPU_TILE] for k in range(0, len(directions), CPU_TILE)]
-    kept = sum((_kept(each, evaluation, settings, threads) for each in parts), np.zeros(settings.n_steps + 1, int))
+    directions = unit_rows(data.features[chosen])
+    on, _ = trajectories(directions, directions, evaluation, settings, threads)
+    kept = on.sum(axis=1)
     low, high = exact_interval(int(kept[-1]), len(chosen))
     return {
         "learnable_fraction": float(kept[-1] / len(chosen)),
