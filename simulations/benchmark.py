@@ -1,4 +1,4 @@
-"""Speed as a ratio: the factored step against the dense one, same inputs, same run, one thread."""
+"""Speed as a ratio, in one run and on one thread: the factored step against the dense one, and training."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 
 from simulations import __version__, modified_ba
 from simulations.activations import ACTIVATION_CODES
+from simulations.benchmark_training import benchmark_replicas, benchmark_training
 from simulations.cells import DTYPES, resolve_device, sample_of, start_of
 from simulations.evaluation import Dense, Evaluation, Factored, tile_width
 from simulations.experiments import BENCHMARK
@@ -52,7 +53,7 @@ def _median_seconds(work: Callable[[], torch.Tensor], repeats: int, device: torc
 
 
 def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5) -> dict[str, Any]:
-    """Time one factored and one dense update; return seconds (medians), their ratio and their disagreement.
+    """Time one factored and one dense update, and training; return seconds (medians), ratios and disagreement.
 
     The disagreement is ||g_factored - g_dense|| / ||g_dense|| in float64, where no sample flips at the threshold by
     rounding.  Raises ValueError for a device that is not there.
@@ -82,6 +83,7 @@ def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5) -> dict[str, 
         disagreement = float((factored - dense).norm() / dense.norm())
     finally:
         torch.set_num_threads(before)
+    training = benchmark_replicas(repeats=repeats) if device.type == "cuda" else benchmark_training(repeats=repeats)
     names = ("n_features", "d_model", "sparsity", "n_samples", "n_neurons", "target_frequency", "dtype", "seed")
     return {
         **{name: getattr(settings, name) for name in names},
@@ -92,6 +94,7 @@ def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5) -> dict[str, 
         "seconds_dense": timed["dense"],
         "ratio": timed["dense"] / timed["factored"],
         "relative_difference_float64": disagreement,
+        "training": training,
         "version": __version__,
     }
 

@@ -1,4 +1,4 @@
-"""Speed of training as a ratio: our step against a dense autograd loop, SAELens where it is installed, one thread."""
+"""Speed of training as a ratio, in one run: against a dense autograd loop and SAELens, and of many replicas at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -33,9 +34,10 @@ def _settings(**changes: Any) -> Settings:
     return Settings(**(COMMON.to_row() | {"n_samples": None, "activation": None} | changes))
 
 
-def ours(settings: Settings) -> tuple[Step, trainer.State, trainer.Problem]:
-    """Return a training step of ours on x (1, B, d), with what it changes."""
-    given = trainer.problem([settings], torch.device("cpu"), torch.float32)
+def ours(settings: Settings, seeds: int = 1) -> tuple[Step, trainer.State, trainer.Problem]:
+    """Return a training step of ours on x (seeds, B, d), with what it changes."""
+    cells = [replace(settings, seed=settings.seed + each) for each in range(seeds)]
+    given = trainer.problem(cells, torch.device(settings.device), torch.float32)
     state = trainer.init(given)
     return lambda x: trainer.step(state, given, x), state, given
 
@@ -119,6 +121,23 @@ def controller_seconds(settings: Settings, batches: list[Tensor], repeats: int) 
         trainer.control(state, given)
         times.append((time.perf_counter() - begin) / settings.buffer_steps)
     return statistics.median(times)
+
+
+def benchmark_replicas(n_replicas: int = 16, *, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:
+    """Time a step of one GBA and of many at once on CUDA; the ratio is how many times as fast a cell becomes."""
+    settings = _settings(algorithm="gba", initial_bias=LOW_ACTIVITY, gain=0.1, device="cuda")
+    seconds = {}
+    for count in (1, n_replicas):
+        step, _, given = ours(settings, count)
+        batches = [trainer.inputs(given, k) for k in range(n_batches)]
+
+        def synchronised(x: Tensor, step: Step = step) -> None:
+            step(x)
+            torch.cuda.synchronize()
+
+        seconds[count] = seconds_per_step({"gba": synchronised}, batches, repeats)["gba"] / count
+    rate = {f"samples_per_second_gba_{count}_replicas": settings.batch_size / each for count, each in seconds.items()}
+    return rate | {"ratio_replicas_to_single": seconds[1] / seconds[n_replicas]}
 
 
 def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:

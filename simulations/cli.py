@@ -18,6 +18,11 @@ from simulations.experiments import BENCHMARK, EXPERIMENTS, PRESETS, experiment
 from simulations.settings import Settings
 
 MODEL_FLAGS = ("n_features", "d_model", "sparsity", "target_frequency", "n_neurons")
+PROBE_FLAGS = (
+    *("n_features", "d_model", "sparsity", "n_samples", "n_neurons", "target_frequency", "n_steps", "step_size"),
+    *("activation", "bias_policy", "center", "seed", "device", "support_law", "coefficient_law", "dictionary_law"),
+    *("normalize", "noise", "batch_size", "dtype", "evaluation", "n_probes", "target_recovery"),
+)
 BENCHMARK_FLAGS = (
     *("n_features", "d_model", "sparsity", "n_samples", "n_neurons", "target_frequency", "activation", "center"),
     *("seed", "device", "support_law", "coefficient_law", "dictionary_law", "dtype"),
@@ -101,7 +106,22 @@ def _cell(args: argparse.Namespace) -> dict[str, Any]:
     resolve_device(settings.device)
     if settings.algorithm == CLASSICAL:
         check_installed()
+    if settings.instrument != "simulation":
+        raise ValueError(
+            f"instrument={settings.instrument!r}, but cell simulates: use sae-recovery {settings.instrument}"
+        )
     return run_cell(settings, threads=args.threads, checkpoint=Path(args.checkpoint) if args.checkpoint else None)
+
+
+def _probe(args: argparse.Namespace) -> dict[str, Any]:
+    settings = settings_from(args, instrument=args.name_of_command)
+    from simulations.cells import resolve_device
+    from simulations.instruments import run_batch
+
+    _at_least_one("threads", args.threads)
+    resolve_device(settings.device)
+    row = run_batch([settings], threads=args.threads)[0]
+    return {name: value for name, value in row.items() if value not in ("", None)}
 
 
 def _export(args: argparse.Namespace) -> dict[str, Any]:
@@ -190,6 +210,15 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--out", required=True, help="folder to write, one that holds no autoencoder yet")
     export.add_argument("--replica", type=int, default=0, help="which restart (default 0)")
 
+    probes = (
+        ("learnability", "start probes at features: the share that stays bounds recovery at any width"),
+        ("width", "chance that a neuron learns a feature, recovery at --n-neurons, and the width that is required"),
+    )
+    for name, text in probes:
+        probe = command(name, _probe, text)
+        add_settings(probe, PROBE_FLAGS)
+        probe.add_argument("--threads", type=int, default=1, help="tiles of probes run side by side")
+
     conditions = command("conditions", _conditions, "print the conditions of Theorem 6.1 as signed margins")
     add_settings(conditions, MODEL_FLAGS)
     conditions.add_argument("--epsilon", default=0.05, metavar="X", help="slack of the exponents (default 0.05, ours)")
@@ -211,7 +240,9 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--rows", default="results", help="rows.csv, or a folder of runs (default results)")
     figure.add_argument("--out", default="out/figures", help="folder for PNG and PDF (default out/figures)")
 
-    bench = command("benchmark", _benchmark, "time the factored step against the dense one, on one thread")
+    bench = command(
+        "benchmark", _benchmark, "time the factored step against the dense one, and training, on one thread"
+    )
     add_settings(bench, BENCHMARK_FLAGS, **BENCHMARK.to_row())
     bench.add_argument("--repeats", type=int, default=5, help="timed repeats, of which the median counts")
     bench.add_argument("--out", default="", help="also write DIR/benchmark/DEVICE/manifest.json")

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from simulations.experiments import EXPERIMENTS, PRESETS
 from simulations.storage import ROWS_FILE, read_manifest, run_folder
@@ -42,7 +44,23 @@ def benchmark_line(root: Path = ROOT) -> str:
         f"One exact factored step takes {result['seconds_factored']:.2f} s where the dense step takes "
         f"{result['seconds_dense']:.2f} s: {result['ratio']:.0f} times as fast, on one thread, in one run "
         f"({size}, M = {result['n_neurons']:,}, p = {result['target_frequency']}, {result['dtype']}; "
-        "`sae-recovery benchmark --out results`)."
+        "`sae-recovery benchmark --out results`). " + _training_line(result["training"])
+    )
+
+
+def _training_line(result: Mapping[str, Any]) -> str:
+    """Return the sentences on the speed of training."""
+    other = ""
+    if "ratio_topk_to_sae_lens" in result:
+        other = f" and {result['ratio_topk_to_sae_lens']:.1f} times that of SAELens"
+    controller = {name: result[f"controller_share_of_topk_step_{name}"] for name in ("paper", "quantile")}
+    return (
+        f"Training TopK sees {result['samples_per_second_topk']:,.0f} samples a second, "
+        f"{result['ratio_topk_to_dense_loop']:.1f} times the usual dense loop{other}; GBA with "
+        f"{result['gba_activity']:.1%} of its neurons active is {result['ratio_gba_to_dense_loop']:.1f} times as fast as "
+        f"its dense loop (n = {result['n_features']}, d = {result['d_model']}, M = {result['n_neurons']:,}). Bias "
+        f"adaptation costs {controller['paper']:.1%} of a TopK step with the paper's controller, "
+        f"{controller['quantile']:.1%} with the quantile controller."
     )
 
 

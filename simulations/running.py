@@ -10,8 +10,9 @@ from typing import Any
 
 from figures.registry import draw
 from figures.saving import save
-from simulations.cells import batches, resolve_device, run_batch
+from simulations.cells import batches, resolve_device
 from simulations.experiments import EXPERIMENTS, PRESETS, experiment
+from simulations.instruments import run_batch
 from simulations.settings import Settings
 from simulations.storage import check_writable, read_rows, run_folder
 from simulations.sweep import check_resumable, sweep
