@@ -57,8 +57,8 @@ def _training_line(result: Mapping[str, Any]) -> str:
     return (
         f"Training TopK sees {result['samples_per_second_topk']:,.0f} samples a second, "
         f"{result['ratio_topk_to_dense_loop']:.1f} times the usual dense loop{other}; GBA with "
-        f"{result['gba_activity']:.1%} of its neurons active is {result['ratio_gba_to_dense_loop']:.1f} times as fast as "
-        f"its dense loop (n = {result['n_features']}, d = {result['d_model']}, M = {result['n_neurons']:,}). Bias "
+        f"{result['gba_activity']:.1%} of its neurons active is {result['ratio_gba_to_dense_loop']:.1f} times as fast "
+        f"as its dense loop (n = {result['n_features']}, d = {result['d_model']}, M = {result['n_neurons']:,}). Bias "
         f"adaptation costs {controller['paper']:.1%} of a TopK step with the paper's controller, "
         f"{controller['quantile']:.1%} with the quantile controller."
     )

@@ -37,15 +37,15 @@ def conditional_directions(directions: Array, cosine: Array, rng: np.random.Gene
     return np.asarray(cosine[:, None] * directions + np.sqrt((1 - cosine) * (1 + cosine))[:, None] * z)
 
 
-def cosines_between(log10_low: Array, log10_high: Array, d_model: int, rng: np.random.Generator) -> Array:
-    """Draw the cosine of a uniform direction given that its tail P(cos > c) lies between two powers of ten, (k,).
+def cosines_between(depth: Array, depth_end: Array, d_model: int, rng: np.random.Generator) -> Array:
+    """Draw the cosine of a uniform direction given that -log10 P(cos > c) is in [depth, depth_end), each (k,).
 
-    `log10_low` < `log10_high` <= 0 are the logs of the tail at the stratum's upper and lower end; -inf is c = 1.
-    Implements: inverse CDF in log space: log10 S = high + log10(r + U (1 - r)), r = 10^(low - high), U uniform.
+    `depth_end` may be inf: up to c = 1.  Implements: the inverse CDF in log space, S = 10^-depth (r + U (1 - r)),
+    r = 10^(depth - depth_end), U uniform in (0, 1].
     """
-    r = 10.0 ** (log10_low - log10_high)
-    log10_tail = log10_high + np.log10(r + (1 - rng.random(log10_high.shape)) * (1 - r))
-    return np.asarray(cosine_of_tail(np.maximum(log10_tail, -300.0) * math.log(10), d_model))
+    r = 10.0 ** (depth - depth_end)
+    deeper = -np.log10(r + (1 - rng.random(depth.shape)) * (1 - r))
+    return np.asarray(cosine_of_tail(-np.minimum(depth + deeper, 300.0) * math.log(10), d_model))
 
 
 def trajectories(
