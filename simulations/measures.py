@@ -14,6 +14,7 @@ from theory.closed_forms import chance_recovery_rate
 from theory.hypotheses import feature_frequencies
 
 TAU, TAU_LOOSE = 0.9, 0.8
+PROFILE_BINS = 12  # groups of features, of equal size
 Array = np.ndarray[Any, Any]
 
 
@@ -43,9 +44,26 @@ def measure(weights: Array, data: Sample, activation_frequency: Array, best_cosi
         "polysemantic_fraction": identifiability.polysemantic_fraction(found.best_cosine_per_neuron, TAU),
         "max_angle_degrees": identifiability.max_angle_degrees(best),
         "frequency_error": _defined(identifiability.frequency_error(activation_frequency, true_frequency, found, TAU)),
+        "frequency_profile": frequency_profile(found, true_frequency, activation_frequency),
         "recovery_per_step": _history(best_cosine_per_step, TAU),
         "recovery_per_step_080": _history(best_cosine_per_step, TAU_LOOSE),
     }
+
+
+def frequency_profile(found: identifiability.Comparison, of_feature: Array, of_neuron: Array) -> str:
+    """Return "feature frequency:recovery rate:neuron frequency" of PROFILE_BINS groups of features, rarest first.
+
+    `of_feature` (n,), `of_neuron` (M,).  The neuron frequency is the geometric mean over recovered features of their
+    best neuron's; 0 where none is.
+    """
+    recovered = found.best_cosine_per_feature > TAU
+    best = of_neuron[found.best_neuron_per_feature]
+    points = []
+    for group in np.array_split(np.argsort(of_feature, kind="stable"), min(PROFILE_BINS, len(of_feature))):
+        p = best[group][recovered[group] & (best[group] > 0)]
+        learned = float(np.exp(np.log(p).mean())) if len(p) else 0.0
+        points.append(f"{of_feature[group].mean():.4g}:{recovered[group].mean():.4g}:{learned:.4g}")
+    return " ".join(points)
 
 
 def _defined(value: float) -> float | str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from simulations.checks import one_of
 from simulations.experiments.base import PRESETS, Experiment
+from simulations.experiments.hypotheses import ACTIVATIONS, BALANCE, COOCCURRENCE
 from simulations.experiments.provable import BENCHMARK, DIMENSION, RESONANCE, SPARSITY, STEPS
 from simulations.experiments.rivals import CONSISTENCY, FRONTIER, SENSITIVITY, TIME_TO_RECOVERY
 from simulations.experiments.trained import RESONANCE_TRAINED, TOY
@@ -15,7 +16,7 @@ __all__ = ["BENCHMARK", "EXPERIMENTS", "PRESETS", "Experiment", "experiment"]
 EXPERIMENTS: Mapping[str, Experiment] = {
     each.name: each
     for each in (
-        *(RESONANCE, SPARSITY, DIMENSION, STEPS),
+        *(RESONANCE, SPARSITY, DIMENSION, STEPS, ACTIVATIONS, COOCCURRENCE, BALANCE),
         *(TOY, RESONANCE_TRAINED, FRONTIER, CONSISTENCY, SENSITIVITY, TIME_TO_RECOVERY),
     )
 }

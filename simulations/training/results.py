@@ -10,18 +10,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from simulations.measures import TAU, measure
+from simulations.measures import PROFILE_BINS, TAU, measure
 from simulations.sampling import Sample
 from simulations.settings import Settings
 from simulations.training.model import Gate, Parameters, reconstruct
 from simulations.training.trainer import Problem, State, Trace
 from theory.closed_forms import chance_recovery_rate
-from theory.hypotheses import feature_frequencies
 from theory.identifiability import compare, recovery_rate
 
 ROWS_AT_ONCE = 1_024  # also the batch of batchtopk when it is measured
 HISTOGRAM_EDGES = np.array([0.0, *np.geomspace(1e-5, 1.0, 21)])  # firing frequencies; the first bin never fires
-PROFILE_BINS = 12
 MOST_ACTIVE = 0.05
 Array = npt.NDArray[Any]
 
@@ -77,23 +75,6 @@ def histogram(frequency: Array) -> str:
     """Return the number of neurons per bin of HISTOGRAM_EDGES, rare firing counted in the second bin."""
     counts = np.histogram(np.clip(frequency[frequency > 0], HISTOGRAM_EDGES[1], 1), HISTOGRAM_EDGES[1:])[0]
     return " ".join(map(str, [int((frequency == 0).sum()), *counts.tolist()]))
-
-
-def frequency_profile(weights: Array, frequency: Array, data: Sample) -> str:
-    """Return "feature frequency:recovery rate:neuron frequency" of PROFILE_BINS groups of features, rarest first.
-
-    The neuron frequency is the geometric mean over recovered features of their best neuron's; 0 where none is.
-    """
-    found = compare(weights, data.features.astype(weights.dtype))
-    of_feature = feature_frequencies(data.support, data.values, len(data.features))
-    of_neuron = frequency[found.best_neuron_per_feature]
-    recovered = found.best_cosine_per_feature > TAU
-    points = []
-    for group in np.array_split(np.argsort(of_feature, kind="stable"), min(PROFILE_BINS, len(of_feature))):
-        p = of_neuron[group][recovered[group] & (of_neuron[group] > 0)]
-        learned = float(np.exp(np.log(p).mean())) if len(p) else 0.0
-        points.append(f"{of_feature[group].mean():.4g}:{recovered[group].mean():.4g}:{learned:.4g}")
-    return " ".join(points)
 
 
 def consistency(weights: Sequence[Array], firings: Sequence[Firing]) -> dict[str, Any]:
@@ -184,7 +165,6 @@ def results(given: Problem, state: State, trace: Trace, start: Sequence[Firing])
                 "selectivity": float(np.mean(seen.z_score)),
                 "frequency_histogram": histogram(seen.frequency),
                 "frequency_histogram_start": histogram(start[r].frequency),
-                "frequency_profile": frequency_profile(W, seen.frequency, sample),
             }
         )
     return rows
