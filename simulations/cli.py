@@ -175,6 +175,12 @@ def _reproduce(args: argparse.Namespace) -> dict[str, Any]:
     return reproduce(args.preset, Path(args.out), args.n_jobs, args.seed, args.device, args.command)
 
 
+def _scorecard(args: argparse.Namespace) -> dict[str, Any]:
+    from simulations.scorecard.report import write
+
+    return write(Path(args.rows), Path(args.out), args.command)
+
+
 def _benchmark(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_from(args, **BENCHMARK.to_row())
     from simulations.benchmark import benchmark, write
@@ -239,6 +245,10 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("name", help=", ".join([*EXPERIMENTS, "all"]))
     figure.add_argument("--rows", default="results", help="rows.csv, or a folder of runs (default results)")
     figure.add_argument("--out", default="out/figures", help="folder for PNG and PDF (default out/figures)")
+
+    score = command("scorecard", _scorecard, "judge the paper's claims by committed rows: scorecard.md and .json")
+    score.add_argument("--rows", default="results", help="folder of runs (default results)")
+    score.add_argument("--out", default="results", help="folder to write (default results)")
 
     bench = command(
         "benchmark", _benchmark, "time the factored step against the dense one, and training, on one thread"

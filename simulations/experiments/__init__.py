@@ -9,6 +9,7 @@ from simulations.experiments.base import PRESETS, Experiment
 from simulations.experiments.hypotheses import ACTIVATIONS, BALANCE, COOCCURRENCE
 from simulations.experiments.provable import BENCHMARK, DIMENSION, RESONANCE, SPARSITY, STEPS
 from simulations.experiments.rivals import CONSISTENCY, FRONTIER, SENSITIVITY, TIME_TO_RECOVERY
+from simulations.experiments.scaling import SCALING
 from simulations.experiments.trained import RESONANCE_TRAINED, TOY
 
 __all__ = ["BENCHMARK", "EXPERIMENTS", "PRESETS", "Experiment", "experiment"]
@@ -17,6 +18,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     each.name: each
     for each in (
         *(RESONANCE, SPARSITY, DIMENSION, STEPS, ACTIVATIONS, COOCCURRENCE, BALANCE),
+        SCALING,
         *(TOY, RESONANCE_TRAINED, FRONTIER, CONSISTENCY, SENSITIVITY, TIME_TO_RECOVERY),
     )
 }

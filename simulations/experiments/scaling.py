@@ -28,6 +28,7 @@ def _axes(n_features: tuple[int, ...], sparsity: tuple[int, ...], points: int, p
         "samples_per_feature": (100,),
         "n_probes": (probes,),
         "n_steps": (6,),
+        "center": (False, True),
         "n_features": n_features,
         "sparsity": sparsity,
         "d_over_n": (0.5, *(2.0**-k for k in range(2, 9))),
@@ -42,8 +43,8 @@ SCALING = Experiment(
     "The band's edges move with n as the theorem's exponents say",
     {
         "quick": _axes((64, 128, 256, 512, 1_024), (3, 5), 10, 100),
-        "standard": _axes((64, 128, 256, 512, 1_024, 2_048, 4_096), (3, 4, 5, 8), 20, 200),
-        "paper": _axes((64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384), (3, 4, 5, 8), 20, 400),
+        "standard": _axes((64, 128, 256, 512, 1_024, 2_048, 4_096), (3, 5, 8), 16, 200),
+        "paper": _axes((64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384), (3, 4, 5, 8), 30, 1_000),
     },
     _scaled,
 )

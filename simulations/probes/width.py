@@ -13,7 +13,7 @@ from simulations.measures import TAU
 from simulations.probes.directions import conditional_directions, cosines_between, trajectories, unit_rows
 from simulations.probes.inference import summary
 from simulations.probes.learnability import probed_features
-from simulations.probes.population import Population, curves_of, fit_weights, log_likelihood, posterior
+from simulations.probes.population import Population, curves_of, first_weights, fit_weights, log_likelihood, posterior
 from simulations.probes.strata import Strata, Tally, first_probes, next_probes, strata_of, stratum_of
 from simulations.settings import Settings
 from simulations.streams import stream
@@ -21,9 +21,9 @@ from theory.rare_events import log_tail
 
 Array = np.ndarray[Any, Any]
 N_DRAWS = 8  # draws of (H, V), none of them that of settings.seed
-PROBES_PER_FEATURE = 96  # neurons started near a feature, over all rounds
+PROBES_PER_FEATURE = 48  # neurons started near a feature, over all rounds
 UNIFORM_PER_FEATURE, UNIFORM_RANGE = 16, (512, 8_192)  # neurons started anywhere, which serve all features
-ADAPTIVE_ROUNDS = 4
+ADAPTIVE_ROUNDS = 2
 ROUND_RIVALS, ROUND_EM_STEPS = 1 / 32, 50  # between rounds a rough population will do
 
 
@@ -77,9 +77,8 @@ def probe(settings: Settings, strata: Strata, *, threads: int = 1) -> Tally:
 def _known(tally: Tally, strata: Strata, n_features: int) -> tuple[Array, Array]:
     """Return the mean pi (features, K) that is known so far, and how uncertain each P_i is, in [0, 1] (features,)."""
     curves = curves_of(strata, ROUND_RIVALS * n_features)
-    size = len(curves.log_probability)
-    weights, value = fit_weights(log_likelihood(tally, curves), np.full(size, 1 / size), ROUND_EM_STEPS)
-    share = posterior(tally, Population(weights, curves, value))
+    weights, value = fit_weights(log_likelihood(tally, strata, curves), first_weights(curves), ROUND_EM_STEPS)
+    share = posterior(tally, strata, Population(weights, curves, value))
     relative = np.exp(curves.log_probability - np.max(curves.log_probability + np.log(share + 1e-300), 1)[:, None])
     mean, square = (share * relative).sum(1), (share * relative**2).sum(1)
     uncertain = np.minimum(square / mean**2 - 1, 1.0)

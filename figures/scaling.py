@@ -1,0 +1,118 @@
+"""How the transitions of learnability move with n: critical p, its sharpness, and critical d, beside the exponents."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from figures import curves
+from figures import rows as checks
+from figures.style import DOUBLE_COLUMN, legend_below, new_figure, styled
+from theory.prediction import critical_frequency
+from theory.scaling import CRITICAL_DIMENSION_EXPONENT, upper_edge_exponent
+from theory.transitions import crossing, transition_width
+
+FOLLOWS = ("d_model", "target_frequency", "n_samples", "n_neurons")
+RESULT = "learnable_fraction"
+predicted = cache(critical_frequency)  # a second each
+
+
+def transitions(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the critical p and the width of its transition for each center, sparsity and n, of the rows with d = n/2.
+
+    Columns: center, sparsity, n_features, d_model, n_samples, n_steps, critical, width; NaN where p does not cross.
+    """
+    found: list[dict[str, Any]] = []
+    names = ["center", "sparsity", "n_features", "d_model", "n_samples", "n_steps"]
+    for key, part in table[2 * table["d_model"] == table["n_features"]].groupby(names):
+        rates = part.groupby("target_frequency")[RESULT].mean()
+        p, y = rates.index.to_numpy(), rates.to_numpy()
+        found.append(dict(zip(names, key, strict=True)) | {"critical": crossing(p, y), "width": transition_width(p, y)})
+    return pd.DataFrame(found, columns=[*names, "critical", "width"])
+
+
+def critical_dimensions(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the d at which learnability first rises through 1/2, of the rows along d; columns center, n, critical."""
+    found = []
+    for (center, n), part in table[2 * table["d_model"] != table["n_features"]].groupby(["center", "n_features"]):
+        rates = part.groupby("d_model")[RESULT].mean()
+        critical = crossing(rates.index.to_numpy(), rates.to_numpy(), falling=False)
+        found.append({"center": center, "n_features": n, "critical": critical})
+    return pd.DataFrame(found, columns=["center", "n_features", "critical"])
+
+
+@styled
+def plot(rows: pd.DataFrame) -> Figure:
+    """Return critical p, width of the transition and critical d over n; filled: centred data, hollow: not centred.
+
+    Small crosses are the predictions without simulation (theory.prediction), dotted lines have the theorem's exponents.
+    Raises ValueError for rows without the columns it reads, or in which another setting varies.
+    """
+    table = checks.prepare(rows, free=("n_features", "sparsity", *FOLLOWS), results=(RESULT, "n_steps"))
+    table = table[table["status"] == "ok"]
+    points = transitions(table)
+    styles = curves.ordered_styles(sorted(points["sparsity"].unique()))
+    figure = new_figure(DOUBLE_COLUMN, 2.9)
+    left, middle, right = figure.subplots(1, 3)
+    for (s, center), part in points.groupby(["sparsity", "center"]):
+        style = styles[s] | _face(bool(center), styles[s]["color"])
+        left.plot(part["n_features"], part["critical"], **style)
+        middle.plot(part["n_features"], part["width"], **style)
+        _prediction(left, part, styles[s]["color"])
+        if center:
+            _exponent(left, part, upper_edge_exponent(float(str(s))), styles[s]["color"])
+    for center, part in critical_dimensions(table).groupby("center"):
+        style = {"color": "0.2", "marker": "o", "markersize": 3.2, "linewidth": 1.1}
+        right.plot(part["n_features"], part["critical"], **(style | _face(bool(center), "0.2")))
+        if center:
+            _exponent(right, part, CRITICAL_DIMENSION_EXPONENT, "0.4")
+    for axes, name in ((left, "critical $p$ ($d = n/2$)"), (middle, "width of the transition in $\\log p$")):
+        _decorate(axes, name)
+    _decorate(right, "critical $d$ ($s = 3$, $p = 1/n$)")
+    figure.suptitle(f"learnable fraction through 1/2, {checks.share_of_n(table, 'n_samples', 'N')}")
+    legend_below(figure, _legend(styles), 4)
+    return figure
+
+
+def _face(center: bool, colour: Any) -> dict[str, Any]:
+    return {"markerfacecolor": colour if center else "white", "linestyle": "-" if center else "--"}
+
+
+def _prediction(axes: Axes, part: pd.DataFrame, colour: Any) -> None:
+    names = ["n_features", "d_model", "sparsity", "n_samples", "n_steps"]
+    p = [predicted(*map(int, each[:5]), center=bool(each[5])) for each in part[[*names, "center"]].to_numpy()]
+    axes.plot(part["n_features"], p, color=colour, marker="x", markersize=4.5, linestyle="", zorder=3)
+
+
+def _exponent(axes: Axes, part: pd.DataFrame, exponent: float, colour: Any) -> None:
+    """Draw the theorem's power of n through the first measured point."""
+    known = part.dropna(subset=["critical"])
+    if len(known) > 1:
+        n = known["n_features"].to_numpy(dtype=float)
+        axes.plot(n, known["critical"].iloc[0] * (n / n[0]) ** exponent, color=colour, linewidth=0.8, linestyle=":")
+
+
+def _decorate(axes: Axes, title: str) -> None:
+    axes.set(xscale="log", yscale="log", xlabel="features $n$", title=title)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="0.9", linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _legend(styles: dict[Any, dict[str, Any]]) -> list[Line2D]:
+    handles = [Line2D([], [], label=f"$s$ = {s:,.0f}", **style) for s, style in styles.items()]
+    grey: dict[str, Any] = {"color": "0.2", "markersize": 3.2, "linewidth": 1.1}
+    return [
+        *handles,
+        Line2D([], [], marker="o", label="centred data", **grey),
+        Line2D([], [], marker="o", label="not centred", **(grey | _face(False, "0.2"))),
+        Line2D([], [], label="predicted", **(grey | {"marker": "x", "linestyle": "", "markersize": 4.5})),
+        Line2D([], [], color="0.4", linewidth=0.8, linestyle=":", label="theorem's exponent"),
+    ]
