@@ -8,13 +8,44 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from figures import dimension, resonance, sparsity, steps
+from figures import (
+    activations,
+    balance,
+    consistency,
+    cooccurrence,
+    dimension,
+    frontier,
+    learnability,
+    resonance,
+    resonance_trained,
+    scaling,
+    sensitivity,
+    sparsity,
+    steps,
+    time_to_recovery,
+    toy,
+    width,
+    width_check,
+)
 
 FIGURES: Mapping[str, Callable[[pd.DataFrame], Figure]] = {
     "resonance": resonance.plot,
     "sparsity": sparsity.plot,
     "dimension": dimension.plot,
     "steps": steps.plot,
+    "activations": activations.plot,
+    "cooccurrence": cooccurrence.plot,
+    "balance": balance.plot,
+    "learnability": learnability.plot,
+    "width": width.plot,
+    "width_check": width_check.plot,
+    "scaling": scaling.plot,
+    "toy": toy.plot,
+    "resonance_trained": resonance_trained.plot,
+    "frontier": frontier.plot,
+    "consistency": consistency.plot,
+    "sensitivity": sensitivity.plot,
+    "time_to_recovery": time_to_recovery.plot,
 }
 
 

@@ -74,6 +74,8 @@ def plain(value: Any) -> Any:
     """Return `value` with what strict JSON cannot hold (inf, nan) as text."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simulations.experiments import EXPERIMENTS, PRESETS
+from simulations.scorecard.report import scorecard, table
 from simulations.storage import ROWS_FILE, read_manifest, run_folder
 
 ROOT = Path(__file__).parent.parent
@@ -64,9 +65,23 @@ def _training_line(result: Mapping[str, Any]) -> str:
     )
 
 
+def gallery() -> str:
+    """Return the Markdown table of the figures, two in a row, but for the one at the top."""
+    names = [name for name in EXPERIMENTS if name != "resonance"]
+    cells = [f"![{name}](results/gallery/{name}.png)" for name in names] + [""] * (len(names) % 2)
+    rows = [f"| {left} | {right} |" for left, right in zip(cells[::2], cells[1::2], strict=True)]
+    return "\n".join(["| | |", "|---|---|", *rows])
+
+
 def rewrite(text: str, root: Path = ROOT) -> str:
     """Return README with its generated parts made anew."""
-    for name, content in (("experiments", experiment_table(root)), ("benchmark", benchmark_line(root))):
+    parts = {
+        "experiments": experiment_table(root),
+        "benchmark": benchmark_line(root),
+        "gallery": gallery(),
+        "scorecard": table(scorecard(root / "results"), "results/"),
+    }
+    for name, content in parts.items():
         head, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, tail = rest.partition("\n<!-- end -->")
         text = head + start + content + end + tail

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from simulations.checks import one_of
 from simulations.experiments.base import PRESETS, Experiment
 from simulations.experiments.hypotheses import ACTIVATIONS, BALANCE, COOCCURRENCE
+from simulations.experiments.probes import LEARNABILITY, WIDTH, WIDTH_CHECK
 from simulations.experiments.provable import BENCHMARK, DIMENSION, RESONANCE, SPARSITY, STEPS
 from simulations.experiments.rivals import CONSISTENCY, FRONTIER, SENSITIVITY, TIME_TO_RECOVERY
 from simulations.experiments.scaling import SCALING
@@ -18,7 +19,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     each.name: each
     for each in (
         *(RESONANCE, SPARSITY, DIMENSION, STEPS, ACTIVATIONS, COOCCURRENCE, BALANCE),
-        SCALING,
+        *(LEARNABILITY, WIDTH, WIDTH_CHECK, SCALING),
         *(TOY, RESONANCE_TRAINED, FRONTIER, CONSISTENCY, SENSITIVITY, TIME_TO_RECOVERY),
     )
 }

@@ -82,10 +82,10 @@ def _frontier_gap(rows: pd.DataFrame, other: str) -> Effect:
 
     Only points within the range of the other method count; mean and interval over points and seeds.
     """
-    usual = (rows["n_groups"] == 10) & (rows["low_target_frequency"] == 0.001)
+    ablated = (rows["algorithm"] == "gba") & ((rows["n_groups"] != 10) | (rows["low_target_frequency"] != 0.001))
     gaps: list[float] = []
-    for _, part in rows.groupby("seed"):
-        ours, theirs = part[(part["algorithm"] == "gba") & usual], part[part["algorithm"] == other].sort_values("l0")
+    for _, part in rows[~ablated].groupby("seed"):
+        ours, theirs = part[part["algorithm"] == "gba"], part[part["algorithm"] == other].sort_values("l0")
         x, y = (np.log10(theirs[name].to_numpy()) for name in ("l0", "fraction_variance_unexplained"))
         own_x, own_y = (np.log10(ours[name].to_numpy()) for name in ("l0", "fraction_variance_unexplained"))
         within = (own_x >= x.min()) & (own_x <= x.max()) if len(x) else np.zeros(len(own_x), dtype=bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -16,21 +16,48 @@ from simulations.experiments import EXPERIMENTS, PRESETS, Experiment
 from simulations.settings import Settings
 
 CELL = ["cell", "--n-features", "20", "--d-model", "10", "--n-samples", "300", "--n-neurons", "40", "--device", "cpu"]
-# What each figure draws over; one cell of the rest.
-TINY_AXES = {
+# Tiny axes of every experiment, completed as the real ones are where that derives settings.
+ONE_CELL = {"n_features": (20,), "d_model": (10,), "n_samples": (300,), "n_neurons": (40,), "target_frequency": (0.05,)}
+PLAIN = {
     "resonance": {"d_model": (5, 10), "target_frequency": (0.05, 0.2)},
     "sparsity": {"target_frequency": (0.05, 0.2)},
     "dimension": {},
     "steps": {},
+    "activations": {"activation": ("relu", "jumprelu"), "target_frequency": (0.05, 0.2)},
+    "cooccurrence": {"support_law": ("planted:0.1", "planted:1")},
+    "balance": {"support_law": ("two-level:0.2:1", "two-level:0.2:8")},
 }
-ONE_CELL = {"n_features": (20,), "d_model": (10,), "n_samples": (300,), "n_neurons": (40,), "target_frequency": (0.05,)}
+FEW = {"n_features": (16,), "d_model": (8,), "n_neurons": (40,), "n_steps": (10,), "batch_size": (32,)}
+DERIVED = {
+    "scaling": {
+        "samples_per_feature": (20,), "n_probes": (8,), "n_steps": (1,), "n_features": (16, 32), "sparsity": (3,),
+        "center": (True,), "d_over_n": (0.5, 0.25), "at_one_over_n": (False, True), "first": (0.05,),
+        "target_frequency": (0.05, 0.2),
+    },
+    "toy": {
+        "method": ("GBA", "TopK 20"), "replica": (0,), "n_neurons": (40,), "n_steps": (10,), "learning_rate": (1e-3,),
+        "knob": (0,),
+    },
+    "resonance_trained": FEW | {
+        "support_law": ("uniform", "two-level:0.2:8"), "d_model": (4, 8), "target_frequency": (0.05, 0.2),
+    },
+    "frontier": FEW | {"sparsity": (2,), "learning_rate": (1e-3,)},
+    "consistency": FEW | {"sparsity": (2,), "learning_rate": (1e-3,)},
+    "sensitivity": FEW | {"value": (0, 1), "learning_rate": (1e-3, 3e-3)},
+    "time_to_recovery": FEW | {"classical_steps": (1,), "provable_samples": (2_000,)},
+    "learnability": {}, "width": {}, "width_check": {},
+}  # fmt: skip
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shrink every experiment, in place and in order."""
-    for name, axes in TINY_AXES.items():
-        small = Experiment(name, "a tiny grid", dict.fromkeys(PRESETS, ONE_CELL | axes))
+    for name, real in EXPERIMENTS.items():
+        if name in PLAIN:
+            small = Experiment(name, "a tiny grid", dict.fromkeys(PRESETS, ONE_CELL | PLAIN[name]))
+        else:
+            axes = {key: values[:2] for key, values in real.grids["quick"].items()} | DERIVED[name]
+            small = replace(real, grids=dict.fromkeys(PRESETS, axes))
         monkeypatch.setitem(EXPERIMENTS, name, small)  # type: ignore[arg-type]
 
 
@@ -118,6 +145,21 @@ BAD_CELLS = {
     "step_size=-1.0": ["--step-size", "-1"],
     "did you mean --sparsity": ["--sparsty", "3"],
     "evaluation='factored', but noise": ["--noise", "1", "--evaluation", "factored"],
+    "k=41, but should be in [1, n_neurons=40]": ["--algorithm", "topk", "--k", "41"],
+    "n_groups=41, but should be in [1, n_neurons=40]": ["--algorithm", "gba", "--n-groups", "41"],
+    "learning_rate=0.0, but should be in (0, inf)": ["--algorithm", "gba", "--learning-rate", "0"],
+    "low_target_frequency=0.4, but should be at most": [
+        "--algorithm",
+        "gba",
+        "--low-target-frequency",
+        "0.4",
+        "--high-target-frequency",
+        "0.3",
+    ],
+    "high_target_frequency=1.0, but should be in (0, 1)": ["--algorithm", "gba", "--high-target-frequency", "1"],
+    "did you mean 'quantile'": ["--algorithm", "gba", "--controller", "quantil"],
+    "use sae-recovery width": ["--instrument", "width"],
+    "has none": ["--checkpoint", "a.safetensors"],
 }
 
 

@@ -1,0 +1,97 @@
+"""Do dictionaries from other starts agree: per method, beside chance, recovery and selectivity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from figures import boundaries, intervals, methods, series
+from figures import rows as checks
+from figures.style import BLACK, DOUBLE_COLUMN, legend_below, new_figure, styled
+
+ALL, TOP, CHANCE = "consistency", "consistency_top", "consistency_chance"
+RECOVERY = "feature_recovery_rate"
+FACES = {ALL: None, TOP: "white"}  # None: filled with the colour of the method
+TEXTS = {ALL: "all neurons", TOP: "most active 5 %"}
+SHIFT = 0.14
+
+
+@styled
+def plot(rows: pd.DataFrame) -> Figure:
+    """Return three panels: consistency and recovery, a line a method, and MCS against the Z-score of neurons.
+
+    Means over seeds with their intervals.  Raises ValueError for rows without the columns it reads, or in which
+    another setting varies.
+    """
+    table = methods.prepare(rows, results=(ALL, TOP, CHANCE, RECOVERY), series=("selectivity_profile",))
+    methods.one_setting(table, "method")
+    figure = new_figure(DOUBLE_COLUMN, 2.8)
+    shares, recovery, selectivity = figure.subplots(1, 3, width_ratios=(1, 0.75, 1.35))
+    names = methods.in_order(table["method"])
+    for y, name in enumerate(names):
+        part, look = table[table["method"] == name], methods.LOOKS[name]
+        for column, shift in ((ALL, -SHIFT), (TOP, SHIFT)):
+            _point(shares, part[column], y + shift, f"{column}-{name}", look, FACES[column])
+        _point(recovery, part[RECOVERY], y, f"{RECOVERY}-{name}", look, None)
+        _profile(selectivity, part, name)
+    _shares(shares, table, names)
+    _rates(recovery, len(names), "recovery", "feature recovery rate")
+    recovery.tick_params(axis="y", labelleft=False)
+    selectivity.set(xscale="log", xlabel="Z-score, groups of neurons", ylabel="their mean largest cosine (MCS)")
+    selectivity.set_title("agreement and selectivity")
+    _open(selectivity, "both")
+    sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
+    note = intervals.note(table["seed"].nunique())
+    figure.suptitle(checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note))
+    legend_below(figure, _kinds(table[CHANCE]), 3)
+    return figure
+
+
+def _point(axes: Axes, values: pd.Series, y: float, gid: str, look: methods.Look, face: str | None) -> None:
+    found = intervals.mean(values, 0, 1)
+    intervals.bar(axes, found, y, color=look.colour, gid=f"interval-{gid}")
+    style = look.line(markersize=4.5, linestyle="", markerfacecolor=face or look.colour)
+    axes.plot(found.value, y, gid=gid, clip_on=False, zorder=3, **style)
+
+
+def _shares(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
+    """Finish the panel of consistency: the lines of the methods and the level of chance, which all of them share."""
+    _rates(axes, len(names), "consistency", "share of neurons with cosine\n> 0.9 in another start")
+    failed = [methods.failures(table.loc[table["method"] == name, "status"]) for name in names]
+    axes.set_yticks(
+        range(len(names)), [name + each.replace(" (", "\n(") for name, each in zip(names, failed, strict=True)]
+    )
+    chance = table[CHANCE].dropna()
+    if len(chance):
+        axes.axvline(float(chance.iloc[0]), gid="chance", zorder=1, **boundaries.REFERENCE)
+
+
+def _rates(axes: Axes, n_lines: int, title: str, label: str) -> None:
+    axes.set(xlim=(-0.04, 1.04), ylim=(n_lines - 0.5, -0.5), xlabel=label, title=title)
+    axes.set_yticks(range(n_lines))
+    axes.set_xticks([0, 0.5, 1])
+    _open(axes, "x")
+
+
+def _profile(axes: Axes, part: pd.DataFrame, name: str) -> None:
+    """Draw the mean profile of a method, without the groups that hold neurons that never fire (Z-score 0)."""
+    points = series.average(part, "selectivity_profile", 2)
+    points = points[points[:, 0] > 0]
+    axes.plot(points[:, 0], points[:, 1], gid=f"profile-{name}", **methods.LOOKS[name].line())
+
+
+def _kinds(chance: pd.Series) -> list[Line2D]:
+    style: dict[str, Any] = {"color": BLACK, "marker": "o", "markersize": 4.5, "linestyle": ""}
+    kinds = [Line2D([], [], markerfacecolor=FACES[name] or BLACK, label=TEXTS[name], **style) for name in FACES]
+    known = chance.dropna()
+    return [*kinds, boundaries.reference_handle(f"chance ({known.iloc[0]:.1g})")] if len(known) else kinds
+
+
+def _open(axes: Axes, grid: Any) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, color="0.9", linewidth=0.5)
+    axes.set_axisbelow(True)

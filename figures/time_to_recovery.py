@@ -1,0 +1,155 @@
+"""What recovery costs: samples and seconds of each method, and how recovery grows with the samples."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from figures import intervals, methods, series
+from figures import rows as checks
+from figures.style import BLACK, DOUBLE_COLUMN, SMALL_FONT_SIZE, legend_below, new_figure, styled
+
+COSTS = {"samples_to_recovery": "samples", "seconds_to_recovery": "seconds of training"}
+LEVELS = {"090": 0.90, "099": 0.99}
+HISTORY = ("recovery_per_step", "recovery_steps")
+RECOVERY = "feature_recovery_rate"
+SHIFT = 0.17
+PROVABLE = "modified-ba"
+# Where methods differ besides methods.OWN: the classical learner takes other batches, the provable one is wider.
+COST_SETTINGS = ("n_neurons", "n_steps", "batch_size", "n_evaluations", "learning_rate")
+
+
+class Reached(NamedTuple):
+    """When a method reached a level: the geometric mean over the seeds that did, and how many did not."""
+
+    cost: intervals.Mean
+    missed: int
+    runs: int
+
+
+@styled
+def plot(rows: pd.DataFrame) -> Figure:
+    """Return samples and seconds to recovery of 0.90 and 0.99, a line a method, above recovery against samples.
+
+    Geometric means over the seeds that reached the level, with their intervals.  Of several sample sizes of the
+    provable algorithm the cheapest that reached the level counts.  Raises ValueError for rows without the columns it
+    reads, or in which another setting varies.
+    """
+    results = (RECOVERY, *(f"{cost}_{level}" for cost in COSTS for level in LEVELS))
+    table = methods.prepare(rows, free=("n_samples", *COST_SETTINGS), results=results, series=HISTORY)
+    methods.one_setting(table, "method", also=COST_SETTINGS)
+    names = methods.in_order(table["method"])
+    figure = new_figure(DOUBLE_COLUMN, 3.4 + 0.2 * len(names))
+    grid = figure.add_gridspec(2, 2, height_ratios=(0.2 * len(names) + 0.4, 2.0))
+    for column, (cost, label) in enumerate(COSTS.items()):
+        axes = figure.add_subplot(grid[0, column])
+        _costs(axes, table, names, cost)
+        axes.set(xscale="log", xlabel=f"{label} to recovery", ylim=(len(names) - 0.5, -0.5))
+        axes.set_yticks(range(len(names)), _labels(table, names) if column == 0 else [])
+        _not_reached(axes, table, names, cost)
+        _open(axes, "x")
+    curves = figure.add_subplot(grid[1, :])
+    for name in names:
+        _curve(curves, table[table["method"] == name], name)
+    curves.set(xscale="log", xlabel="samples", ylabel="feature recovery rate", ylim=(-0.03, 1.03))
+    _open(curves, "y")
+    sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity")
+    figure.suptitle(checks.title(sizes, _widths(table), intervals.note(table["seed"].nunique())))
+    legend_below(figure, [*_kinds(), *methods.handles(table)], 4)
+    return figure
+
+
+def reached(part: pd.DataFrame, cost: str, level: str) -> Reached:
+    """Return when one method reached a level; of several n_samples the fewest at which most of its seeds did."""
+    column = f"{cost}_{level}"
+    if part["algorithm"].iloc[0] == PROVABLE:
+        share = part[column].notna().groupby(part["n_samples"]).mean()  # in ascending order of n_samples
+        part = part[part["n_samples"] == share.idxmax()]
+    found = part[column]
+    if (found <= 0).any():
+        raise ValueError(f"{column}={found.min():g}, but should be positive: recovery before the first step is chance")
+    return Reached(intervals.log_mean(found.dropna()), int(found.isna().sum()), len(found))
+
+
+def _costs(axes: Axes, table: pd.DataFrame, names: list[str], cost: str) -> None:
+    for y, name in enumerate(names):
+        look = methods.LOOKS[name]
+        for level, shift, face in zip(LEVELS, (-SHIFT, SHIFT), (look.colour, "white"), strict=True):
+            found = reached(table[table["method"] == name], cost, level)
+            if not found.cost.n_values:
+                continue
+            gid = f"{level}-{name}"
+            intervals.bar(axes, found.cost, y + shift, color=look.colour, gid=f"interval-{gid}")
+            style = look.line(markersize=4.5, linestyle="", markerfacecolor=face)
+            axes.plot(found.cost.value, y + shift, gid=gid, zorder=3, **style)
+            if found.missed:
+                note = f" {found.runs - found.missed} of {found.runs}"
+                position: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
+                axes.annotate(note, (found.cost.high, y + shift), fontsize=SMALL_FONT_SIZE, **position)
+
+
+def _not_reached(axes: Axes, table: pd.DataFrame, names: list[str], cost: str) -> None:
+    """Mark at the right edge what no seed reached, once the limits of the panel are known."""
+    low, high = axes.get_xlim()
+    right = high * (high / low) ** 0.75  # room for the words
+    axes.set_xlim(low, right)
+    for y, name in enumerate(names):
+        part = table[table["method"] == name]
+        missed = [value for level, value in LEVELS.items() if not reached(part, cost, level).cost.n_values]
+        if missed:
+            which = "neither" if len(missed) == len(LEVELS) else f"{missed[0]:.2f} not"
+            position: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": SMALL_FONT_SIZE}
+            shift = 0 if len(missed) == len(LEVELS) else SHIFT
+            axes.text(right, y + shift, f"{which} reached \u25b8", gid=f"missed-{name}", color="0.35", **position)
+
+
+def _curve(axes: Axes, part: pd.DataFrame, name: str) -> None:
+    """Draw the recovery of one method against the samples it has seen, mean over seeds.
+
+    The provable algorithm uses all samples in every step: a point is a run, at the best of its steps.
+    """
+    if part["algorithm"].iloc[0] == PROVABLE:
+        best = [series.points(text, HISTORY[0]).max(initial=0) for text in part[HISTORY[0]]]
+        found = part.assign(best=best)[part["status"] == "ok"].groupby("n_samples")["best"].mean()
+        x, y = found.index.to_numpy(dtype=float), found.to_numpy()
+        style = methods.LOOKS[name].line(markersize=6)
+    else:
+        y, steps = (series.average(part, column)[:, 0] for column in HISTORY)
+        if len(y) != len(steps):
+            raise ValueError(f"{HISTORY[0]} has {len(y)} values, but should have one for each of {HISTORY[1]}")
+        x = steps * float(part["batch_size"].iloc[0])
+        x, y = x[x > 0], y[x > 0]
+        style = methods.LOOKS[name].line(marker=None)
+        # A marker at the end tells lines apart where they cross.
+        axes.plot(x[-1:], y[-1:], gid=f"end-{name}", **methods.LOOKS[name].line(linestyle="", clip_on=False, zorder=3))
+    axes.plot(x, y, gid=f"curve-{name}", **style)
+
+
+def _widths(table: pd.DataFrame) -> str:
+    """Return "M = 512" where all methods have that width, else "M = 512 (provable: 4,096)"."""
+    width = table.groupby("method")["n_neurons"].first()
+    usual = width.mode().iloc[0]
+    others = [f"{name}: {width[name]:,.0f}" for name in methods.in_order(width.index) if width[name] != usual]
+    return checks.count("M", usual) + (f" ({', '.join(others)})" if others else "")
+
+
+def _labels(table: pd.DataFrame, names: list[str]) -> list[str]:
+    return [name + methods.failures(table.loc[table["method"] == name, "status"]) for name in names]
+
+
+def _kinds() -> list[Line2D]:
+    style: dict[str, Any] = {"color": BLACK, "marker": "o", "markersize": 4.5, "linestyle": ""}
+    faces = dict(zip(LEVELS.values(), (BLACK, "white"), strict=True))
+    return [
+        Line2D([], [], markerfacecolor=face, label=f"recovery {level:.2f}", **style) for level, face in faces.items()
+    ]
+
+
+def _open(axes: Axes, grid: Any) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, color="0.9", linewidth=0.5)
+    axes.set_axisbelow(True)

@@ -1,0 +1,284 @@
+"""The prediction against hand cases, against matrices that are really drawn, and against the algorithm itself."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+from statistics_helper import assert_z, seed_of
+
+from simulations import modified_ba
+from simulations.cells import evaluation_of, sample_of
+from simulations.settings import Settings
+from theory.closed_forms import frequency_to_bias
+from theory.prediction import alignment_trajectory, critical_frequency, learnable_fraction
+from theory.prediction_drive import Neuron, Population, gaussian_drive, shared_drive, spacing
+from theory.prediction_nodes import make_nodes
+from theory.prediction_recursion import Frame, Model, Sampling, alignments, update
+
+
+def psi(y, b):
+    return np.where(y > -b, 2 * y + b, 0.0)
+
+
+@pytest.mark.parametrize(("m", "v", "b"), [(0, 1, 0), (0.3, 0.7, -2.5), (4, 2, -1), (-1, 0.05, -0.2), (2, 1e-4, -2)])
+def test_gaussian_drive_is_the_integral(m: float, v: float, b: float) -> None:
+    law = stats.norm(m, math.sqrt(v))
+    top = m + 12 * math.sqrt(v)  # beyond, 1e-32 of the mass
+    inside = integrate.quad(lambda y: (2 * y + b) * law.pdf(y), max(-b, m - 12 * math.sqrt(v)), top, points=[m])[0]
+    assert float(gaussian_drive(m, v, b)) == pytest.approx(inside, rel=1e-7, abs=1e-12)  # quad promises 1.5e-8
+
+
+def test_gaussian_drive_by_hand() -> None:
+    assert float(gaussian_drive(0, 1, 0)) == pytest.approx(2 / math.sqrt(2 * math.pi), rel=1e-14)  # E 2 max(y, 0)
+    np.testing.assert_array_equal(gaussian_drive([3.0, 1.0, 2.0], 0, -2.0), [4.0, 0.0, 0.0])  # psi itself, -b excluded
+    assert float(gaussian_drive(0, 1, -30)) < 1e-190
+    with pytest.raises(ValueError, match=r"variance=-1, but should be at least 0"):
+        gaussian_drive(0, -1, 0)
+
+
+def test_shared_drive_has_the_arc_cosine_form_without_bias() -> None:
+    r = np.array([-1, -0.5, 0, 0.5, 0.99, 1])
+    expected = (np.sqrt(1 - r * r) + (np.pi - np.arccos(r)) * r) / np.pi  # Cho and Saul (2009), degree 1
+    # What is cut off above 6 is at most 2e-8 of E psi^2, the rest is Gauss-Legendre on a smooth integrand.
+    np.testing.assert_allclose(shared_drive(r, 0.0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("b", [-0.5, -2.5, -4.0])
+def test_shared_drive_of_unrelated_and_of_equal_arguments(b: float) -> None:
+    square = integrate.quad(lambda y: (2 * y + b) ** 2 * stats.norm.pdf(y), -b, 12)[0]
+    ends = [float(gaussian_drive(0, 1, b)) ** 2 / square, 1.0]
+    np.testing.assert_allclose(shared_drive(np.array([0.0, 1.0]), b), ends, rtol=1e-6)
+
+
+@pytest.mark.parametrize("s", [2, 3, 8, 64])
+def test_the_grid_gives_the_closed_form_for_a_gaussian_population(s: int) -> None:
+    level = (np.arange(20_000) + 0.5) / 20_000
+    u = -stats.norm.isf(level)[None]
+    population = Population(u, np.ones(u.size), spacing(s))
+    h, b, shift = 1 / math.sqrt(s), -2.0, 0.1
+    found = population.rest(s - 1).drive(np.array([[0.0, 2.0, 20.0]]), Neuron(b, h, np.array([shift])))
+    expected = gaussian_drive(h * np.array([0.0, 2.0, 20.0]) - shift, h * h * (s - 1), b)
+    # Spreading a value over cells of width a adds a^2/6 + a^2/12 to a variance of 1, a = 1/16 or 1/8: at most 0.004, by
+    # which E psi grows at most b^2/(2 v^2) = 8 times (v = 1/2 at s = 2), 2 for s > 2.
+    np.testing.assert_allclose(found.mean[0], expected, rtol=0.01)
+
+
+def test_a_population_at_one_point_is_a_sum_by_hand() -> None:
+    population = Population(np.full((1, 5), 1.5), np.ones(5), 1 / 16)
+    neuron = Neuron(-1.0, 0.5, np.array([0.25]))
+    found = population.rest(3).drive(np.array([[1.0, -4.0]]), neuron)
+    y = 0.5 * (1 + 4.5) - 0.25
+    assert found.mean[0, 0] == pytest.approx(2 * y - 1, rel=1e-12)
+    # The mass is uniform on a cell: its variance (0.5/16)^2/12 enters (2y)^2 four times.
+    assert found.square[0, 0] == pytest.approx((2 * y - 1) ** 2, abs=4 * 0.5**2 / 16**2)
+    assert found.share[0] == pytest.approx([1.0, 0.0], abs=1e-12)
+
+
+def nodes_at_rest(model: Model, u: np.ndarray):
+    nodes = model.nodes(2, u.shape[1] + 1)
+    return nodes._replace(cooccurrence=np.ones_like(u), own_sampling=np.zeros(2))
+
+
+@pytest.mark.parametrize("s", [1, 2, 3, 5])
+@pytest.mark.parametrize("center", [False, True])
+def test_update_is_the_average_over_supports(s: int, center: bool) -> None:
+    model = Model(2001, 100, s, 10**9, 1, center)
+    u = np.tile(stats.norm.ppf((np.arange(2000) + 0.5) / 2000), (2, 1))
+    own_u, b, q, h = 10.0, -1.5, (s - 1) / 2000, 1 / math.sqrt(s)
+    nodes = nodes_at_rest(model, u)
+    found = update(np.full(2, own_u), u, np.zeros_like(u), nodes, model, b)
+    shift = h * s / 2001 * own_u if center else 0.0
+    c = (1 - q) * gaussian_drive(h * u[0] - shift, h * h * (s - 1), b)
+    if s > 1:
+        c = c + q * gaussian_drive(h * (u[0] + own_u) - shift, h * h * (s - 2), b)
+    own = float(gaussian_drive(h * own_u - shift, h * h * (s - 1), b))
+    mean = (own + c.sum()) / 2001 if center else 0.0
+    # The grid, as above; without others in the sample psi's jump of size |b| is spread over a cell or two.
+    smooth = np.ones(2000, bool) if s > 2 else abs(h * u[0] - shift + b) > 0.2
+    np.testing.assert_allclose(found.rivals[0][smooth], (c - mean)[smooth], rtol=0.03, atol=2e-3)
+    np.testing.assert_allclose(found.own, own - mean, rtol=1e-3)
+    if center:
+        np.testing.assert_allclose(found.rivals.sum(1) + found.own, 0, atol=1e-9)
+
+
+def test_what_was_asked_of_the_features_stays_known() -> None:
+    """V^T c lies in the span of the directions it made: <c, V e_j> is its coordinate, 0 for all later directions."""
+    n_steps, rng = 5, np.random.default_rng(seed_of("asked"))
+    for n, rivals in ((40, 100), (400, 60)):
+        nodes = make_nodes(n, 12, 1.0, n_steps, 4, rivals)
+        frame, alive, asked = Frame(nodes), np.ones(4, bool), []
+        for _ in range(n_steps):
+            c = rng.random((4, nodes.weight.size))
+            asked.append((nodes.weight * c, c))
+            frame.move(np.ones(4), c, alive)
+            np.testing.assert_allclose(np.linalg.norm(frame.position, axis=1), 1, rtol=1e-12)
+        for t, (weighted, _) in enumerate(asked):
+            for j in range(t + 2, n_steps + 1):
+                np.testing.assert_allclose(np.einsum("rk,rk->r", weighted, frame.shown[j]), 0, atol=1e-9 * n)
+
+
+@pytest.mark.parametrize(("n", "d"), [(30, 12), (12, 40)])
+def test_the_recursion_has_the_law_of_drawn_matrices(n: int, d: int) -> None:
+    """w <- V^T c(V w) with c_k = u_k + u_k^3/6, for drawn V and in the frame: equal cosines and projections on average."""
+    n_steps, n_drawn = 3, 4000
+
+    def respond(u):
+        return u + u**3 / 6
+
+    rng = np.random.default_rng(seed_of(f"drawn {n}"))
+    V = rng.standard_normal((n_drawn, n, d))
+    start = V[:, 0] / np.linalg.norm(V[:, 0], axis=1, keepdims=True)
+    w, drawn = start, []
+    nodes = make_nodes(n, d, 1.0, n_steps, n_drawn, n)
+    frame, predicted = Frame(nodes), []
+    for _ in range(n_steps):
+        w = np.einsum("rk,rkd->rd", respond(np.einsum("rkd,rd->rk", V, w)), V)
+        w /= np.linalg.norm(w, axis=1, keepdims=True)
+        u = np.einsum("rkd,rd->rk", V, w)
+        drawn.append([(w * start).sum(1), (u[:, 1:] ** 2).mean(1), abs(u[:, 1:]).max(1)])
+        own_u, u = frame.projections()
+        frame.move(respond(own_u), respond(u), np.ones(n_drawn, bool))
+        own_u, u = frame.projections()
+        predicted.append([frame.position[:, 0], (u**2).mean(1), abs(u).max(1)])
+    # The nodes are no worse than independent draws; 9 comparisons each.
+    for a, b in zip(np.array(drawn).reshape(-1, n_drawn), np.array(predicted).reshape(-1, n_drawn), strict=True):
+        error = math.sqrt((a.var() + b.var()) / n_drawn)
+        assert_z(a.mean() - b.mean(), 0.0, error, f"n={n} d={d}", comparisons=18)
+
+
+@pytest.mark.parametrize("n", [50, 2000])
+def test_nodes_have_their_laws(n: int) -> None:
+    nodes = make_nodes(n, 30, 2.0, 4, 64, 300)
+    assert nodes.weight.sum() == pytest.approx(n - 1)
+    size = nodes.overlap.size
+    # As for independent draws: mean 0 and variance 1 up to 5 / sqrt(number), weights making it a little worse.
+    slack = 5 * math.sqrt((nodes.weight**2).sum() / nodes.weight.sum() ** 2 / 64)
+    assert (nodes.overlap @ nodes.weight).mean() / (n - 1) == pytest.approx(0, abs=slack)
+    assert (nodes.overlap**2 @ nodes.weight).mean() / (n - 1) == pytest.approx(1, abs=slack * math.sqrt(2))
+    largest = integrate.quad(lambda z: z * (n - 1) * stats.norm.pdf(z) * stats.norm.cdf(z) ** (n - 2), -8, 12)[0]
+    assert nodes.overlap.max(1).mean() == pytest.approx(largest, abs=5 * 0.5 / math.sqrt(64))  # sd of a maximum < 0.5
+    assert nodes.cooccurrence.mean() == pytest.approx(1, abs=5 / math.sqrt(2 * size))
+    assert nodes.cooccurrence.var() == pytest.approx(1 / 2, abs=5 * 1.2 / math.sqrt(size))
+    assert (nodes.cooccurrence * 2 == np.round(nodes.cooccurrence * 2)).all()
+    assert nodes.fresh.var() == pytest.approx(1, abs=5 * math.sqrt(2 / (4 * size)))
+    assert (nodes.norm**2).mean() == pytest.approx(30, abs=5 * math.sqrt(60 / 64))
+    assert (nodes.radius**2).mean(1) == pytest.approx([29, 28, 27, 26], abs=5 * math.sqrt(60 / 64))
+
+
+def test_luck_stays_while_the_neuron_stays() -> None:
+    model = Model(400, 50, 3, 40_000, 3, False)
+    nodes = model.nodes(4, 400)
+    sampling, u = Sampling(nodes, -2.0), nodes.overlap
+    first, second = sampling.draw(u), sampling.draw(u)
+    np.testing.assert_allclose(first, second, atol=0.1)  # the nugget, sqrt(2e-4) standard deviations
+    elsewhere = sampling.draw(nodes.fresh[0])
+    correlation = np.corrcoef(first.ravel(), elsewhere.ravel())[0, 1]
+    assert abs(correlation) < 0.2  # u and fresh correlate below 0.2, the noises less; 5 / sqrt(1600) of luck
+
+
+def test_limits() -> None:
+    assert learnable_fraction(256, 64, 3, 0.01, 25_600, 0) == 1  # no step
+    assert learnable_fraction(256, 256, 1, 0.01, 25_600, 6, center=True) == 1  # alone in its samples
+    assert learnable_fraction(300, 20_000, 3, 1e-100, 30_000, 6) == 1  # only its own samples pass so low a bias
+    assert learnable_fraction(300, 4, 3, 1e-200, 30_000, 6) == 1  # it fires on no sample, and keeps its weight
+    assert learnable_fraction(512, 128, 3, 0.5, 51_200, 6) == 0  # fires on half of the samples: the mean takes it
+    assert learnable_fraction(4096, 8, 3, 0.01, 409_600, 6, center=True) == 0  # d far below log n
+    for smallest in ((2, 1, 1), (2, 1, 2), (3, 2, 3), (2, 50, 2)):
+        assert 0 <= learnable_fraction(*smallest, 0.1, 10, 3) <= 1
+
+
+def test_orderings() -> None:
+    sizes = (512, 256, 3)
+    p = np.geomspace(0.003, 0.1, 6)
+    shares = learnable_fraction(*sizes, p, 51_200, 6, center=True)
+    assert shares[0] > 0.9 and shares[-1] == 0
+    assert (np.diff(shares) <= 0).all()
+    strict = learnable_fraction(*sizes, p, 51_200, 6, center=True, threshold=0.95)
+    assert (strict <= shares).all() and strict.sum() < shares.sum()
+    assert learnable_fraction(*sizes, 0.01, 51_200, 6) < learnable_fraction(*sizes, 0.01, 51_200, 6, center=True)
+    dimension = [critical_frequency(512, d, 3, 51_200, 6, center=True) for d in (64, 128, 256)]
+    assert dimension == sorted(dimension)
+
+
+def test_broadcasting_and_trajectory() -> None:
+    grid = learnable_fraction([[128], [256]], 64, 3, [0.002, 0.01, 0.03], 20_000, 3, center=True)
+    assert grid.shape == (2, 3)
+    assert grid[1, 2] == learnable_fraction(256, 64, 3, 0.03, 20_000, 3, center=True)
+    path = alignment_trajectory(256, 64, 3, 0.03, 20_000, 3, center=True)
+    assert path.shape == (4,) and path[0] == 1 and (np.diff(path) < 0).all()
+    assert path[1] < 0.9999
+
+
+def test_critical_frequency_is_where_the_share_is_the_level() -> None:
+    sizes, rest = (512, 128, 3), (51_200, 6)
+    quarter, half, most = (critical_frequency(*sizes, *rest, center=True, level=x) for x in (0.25, 0.5, 0.75))
+    assert most < half < quarter < 0.5
+    # Four halvings of a step of 0.25 in b and a secant: p errs by well under 1%, the share by one rank in 32 at most.
+    assert learnable_fraction(*sizes, half, *rest, center=True) == pytest.approx(0.5, abs=1.01 / 32)
+    assert math.isnan(critical_frequency(256, 16, 8, 25_600, 6))
+    low = critical_frequency(*sizes, *rest, edge="lower")
+    assert math.isnan(low) or low < half
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_features": 1}, "n_features=1, but should be at least 2"),
+        ({"d_model": 2.5}, "d_model=2.5, but should be an integer of at least 1"),
+        ({"sparsity": 300}, r"sparsity=300, but should be in \[1, n_features=256\]"),
+        ({"n_samples": 0}, "n_samples=0, but should be at least 1"),
+        ({"n_steps": -1}, "n_steps=-1, but should be at least 0"),
+        ({"center": 1}, "center=1, but should be True or False"),
+        ({"target_frequency": 0.6}, r"target_frequency=0.6, but should be in \(0, 0.5\]"),
+        ({"threshold": 1.5}, r"threshold=1.5, but should be in \[-1, 1\]"),
+    ],
+)
+def test_bad_arguments(change: dict, message: str) -> None:
+    good = {"n_features": 256, "d_model": 64, "sparsity": 3, "target_frequency": 0.01, "n_samples": 10, "n_steps": 1}
+    with pytest.raises(ValueError, match=message):
+        learnable_fraction(**(good | change))
+
+
+def test_bad_levels_and_edges() -> None:
+    with pytest.raises(ValueError, match=r"level=1, but should be in \(0, 1\)"):
+        critical_frequency(64, 64, 3, 1000, 2, level=1)
+    with pytest.raises(ValueError, match="edge='left', but should be upper or lower"):
+        critical_frequency(64, 64, 3, 1000, 2, edge="left")
+
+
+@pytest.mark.parametrize(("s", "center"), [(3, True), (3, False), (5, True)])
+def test_agrees_with_the_algorithm(s: int, center: bool) -> None:
+    """All 256 features of one dataset, started at themselves, on both sides of the predicted transition."""
+    sizes = {"n_features": 256, "d_model": 128, "sparsity": s, "n_samples": 25_600, "n_steps": 6, "center": center}
+    run = Settings(**sizes, seed=seed_of("algorithm") % 2**31, device="cpu")
+    data = sample_of(run)
+    evaluation = evaluation_of(run, [data], [run.seed], torch.device("cpu"))
+    middle = critical_frequency(**sizes)
+    measured, predicted = [], []
+    for p in (middle / 2.5, middle, 2.5 * middle):
+        start = modified_ba.init(torch.from_numpy(data.features).float(), p)
+        end = modified_ba.run(start, evaluation, run).weights[0]
+        measured.append(((end * start.weights[0]).sum(1) > 0.9).double().mean().item())
+        predicted.append(learnable_fraction(target_frequency=p, **sizes))
+    # At the ends a transition is over up to 0.1 or so; 256 features count to 4.9 * 0.5 / 16 = 0.16 at worst, and a
+    # dataset shares one V, which by itself moves the critical p by a tenth to a fifth at n = 256.
+    assert measured[0] > predicted[0] - 0.25 > 0.4
+    assert measured[2] < predicted[2] + 0.25 < 0.6
+    # In the middle the share changes by 1 over a factor of 5 in p; a factor of 2 in p is allowed to n = 256.
+    assert 0.05 < measured[1] < 0.95
+
+
+def test_noise_of_few_samples_hurts() -> None:
+    """Samples enter: at one sample for each feature nothing holds on, at 1e6 each as much as the exact average does."""
+    model = Model(256, 64, 3, 256 * 10**6, 4, True)
+    bias = float(frequency_to_bias(0.005))
+    nodes = model.nodes(16, 256)
+    many = alignments(model, bias, nodes)[-1].mean()
+    quiet = nodes._replace(sampling=0 * nodes.sampling, cooccurrence=0 * nodes.cooccurrence + 1)
+    exact = alignments(model, bias, quiet._replace(own_sampling=np.zeros(16)))[-1].mean()
+    few_model = model._replace(n_samples=256)
+    few = alignments(few_model, bias, few_model.nodes(16, 256))[-1].mean()
+    assert many == pytest.approx(exact, abs=0.01)
+    assert few < many - 0.1

@@ -1,0 +1,121 @@
+"""What the samples give a neuron: the mean and the second moment of psi over the features beside a given one."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from theory.checks import FloatArray, at_least, real
+
+# The grid of projections, in cells: rivals from LOWEST, N_CELLS of them; sums from FIRST, PERIOD of them.
+LOWEST, N_CELLS = -192, 640
+FIRST, PERIOD = -448, 1024
+LEGENDRE = np.polynomial.legendre.leggauss(40)
+
+
+def gaussian_drive(mean: npt.ArrayLike, variance: npt.ArrayLike, bias: npt.ArrayLike) -> FloatArray:
+    """Return E psi(y; b) of the ReLU for y ~ N(m, v), v >= 0.
+
+    Implements: E (2y + b) 1(y > -b) = 2 [m Q(a) + sqrt(v) phi(a)] + b Q(a) with a = -(b + m)/sqrt(v).
+    Raises ValueError when an argument is not finite, or a variance is negative.
+    """
+    m, v, b = np.broadcast_arrays(real("mean", mean), at_least("variance", variance, 0), real("bias", bias))
+    spread = np.sqrt(v)
+    above = np.divide(b + m, spread, out=np.where(b + m > 0, np.inf, -np.inf), where=spread > 0)
+    density = np.exp(-above * above / 2) / np.sqrt(2 * np.pi)
+    return np.asarray((2 * m + b) * ndtr(above) + 2 * spread * density)[()]
+
+
+def shared_drive(correlation: FloatArray, bias: float) -> FloatArray:
+    """Return E psi(y) psi(y') / E psi(y)^2 for standard normal y, y' of the given correlation in [-1, 1], b <= 0.
+
+    By Gauss-Legendre quadrature in the root of y + b, up to 6 units, which hold all but 1e-8 of E psi^2.
+    """
+    node, weight = LEGENDRE
+    y = -bias + 1.5 * (node + 1) ** 2  # the root: close to correlation 1 all happens close to -b
+    weight = weight * (node + 1) * (2 * y + bias) * np.exp(-(y * y - bias * bias) / 2)
+    r = np.clip(correlation, -1, 1)[..., None]
+    shared = gaussian_drive(r * y, np.maximum(1 - r * r, 0), bias) @ weight
+    return np.asarray(shared / ((2 * y + bias) @ weight))
+
+
+def spacing(sparsity: int) -> float:
+    """Return the cell of the grid of projections (ours): 1/16, coarser where many of them add up (s > 16).
+
+    A tenth of the spread of psi's argument at most, which moves E psi by about its square; -12 to 28 at s <= 16.
+    """
+    return max(1 / 16, math.sqrt(sparsity) / 64)
+
+
+class Drive(NamedTuple):
+    """E psi, E psi^2 and P(y > -b) over the samples that hold some projections: arrays of equal shape."""
+
+    mean: FloatArray
+    square: FloatArray
+    share: FloatArray
+
+
+class Neuron(NamedTuple):
+    """How a sample drives the neuron, y = scale (sum of projections) - shift: bias b, h, and <w, mean of X> (R,)."""
+
+    bias: float
+    scale: float
+    shift: FloatArray
+
+
+class Rest(NamedTuple):
+    """Tail moments E S^k 1(S > x), k = 0, 1, 2, of a sum S of projections at grid points x: each (R, PERIOD)."""
+
+    cell: float
+    tails: tuple[FloatArray, FloatArray, FloatArray]
+
+    def drive(self, projection: FloatArray, neuron: Neuron) -> Drive:
+        """Return the drive at y = scale (projection + S) - shift, `projection` (R, any) or (1, any)."""
+        origin = neuron.scale * projection - neuron.shift[:, None]
+        threshold = -(neuron.bias + origin) / neuron.scale
+        place = np.clip(threshold / self.cell - FIRST + 0.5, 0, PERIOD - 1.001)
+        index = place.astype(np.int64)
+        part = place - index
+        index += PERIOD * np.arange(len(origin))[:, None]
+        share, first, second = ((low := tail.take(index)) + (tail.take(index + 1) - low) * part for tail in self.tails)
+        level, slope = 2 * origin + neuron.bias, 2 * neuron.scale
+        square = level * level * share + 2 * level * slope * first + slope * slope * second
+        return Drive(level * share + slope * first, square, share)
+
+
+class Population:
+    """The law of the projections u_k of the rivals, on a grid."""
+
+    def __init__(self, projection: FloatArray, weight: FloatArray, cell: float) -> None:
+        """Take projections (R, K) of weight (K,); those beyond the grid count at its end."""
+        self.cell = cell
+        place = projection / cell - LOWEST
+        index = np.clip(place, 0, N_CELLS - 2).astype(np.int64)
+        self.part = place - index
+        row = np.arange(len(projection))[:, None]
+        self.index = index + N_CELLS * row
+        inside = np.clip(self.part, 0, 1) * weight
+        target, size = (index + PERIOD * row).ravel(), PERIOD * len(projection) + 1
+        mass = np.bincount(target, (weight - inside).ravel(), size) + np.bincount(target + 1, inside.ravel(), size)
+        self.spectrum = np.fft.rfft(mass[:-1].reshape(-1, PERIOD) / weight.sum(), axis=1)
+
+    def grid(self) -> FloatArray:
+        """Return the projections at which tables for `at_rivals` are made, (1, N_CELLS)."""
+        return self.cell * (LOWEST + np.arange(N_CELLS, dtype=np.float64))[None]
+
+    def rest(self, n_terms: int) -> Rest:
+        """Return the tails of the sum of `n_terms` independent projections."""
+        law = np.fft.irfft(self.spectrum**n_terms, n=PERIOD, axis=1)
+        law = np.roll(law, n_terms * LOWEST - FIRST, axis=1)
+        value = self.cell * (FIRST + np.arange(PERIOD))
+        tails = [np.cumsum((law * value**k)[:, ::-1], axis=1)[:, ::-1] for k in range(3)]
+        return Rest(self.cell, (tails[0], tails[1], tails[2]))
+
+    def at_rivals(self, table: FloatArray) -> FloatArray:
+        """Interpolate a table over the grid, (R, N_CELLS), at the rivals: (R, K), beyond the grid in a line."""
+        low = table.take(self.index)
+        return np.asarray(low + (table.take(self.index + 1) - low) * self.part)
