@@ -180,7 +180,11 @@ def _reproduce(args: argparse.Namespace) -> dict[str, Any]:
 def _scorecard(args: argparse.Namespace) -> dict[str, Any]:
     from simulations.scorecard.report import write
 
-    return write(Path(args.rows), Path(args.out), args.command)
+    found = write(Path(args.rows), Path(args.out), args.command)
+    if args.json:
+        return found
+    claims = [f"{each['verdict']:<22}  {each['statement']}" for each in found["claims"]]
+    return {"verdicts": found["verdicts"], "claims": claims, "files": found["files"]}
 
 
 def _benchmark(args: argparse.Namespace) -> dict[str, Any]:
