@@ -22,7 +22,7 @@ def _setting(default: Any, text: str, check: checks.Check, trained: Any = None) 
 
 
 def _all_fresh(settings: Settings) -> int:
-    return max(1, settings.n_steps) * settings.batch_size
+    return max(1, settings.n_steps) * max(1, settings.batch_size)
 
 
 def _as_sparse_as_data(settings: Settings) -> int:

@@ -17,7 +17,7 @@ from theory.checks import FloatArray, at_least, cosine, frequency, require, show
 from theory.closed_forms import bias_to_frequency, frequency_to_bias
 from theory.prediction_recursion import Model, alignments
 
-N_REPLICAS, N_RIVALS = 32, 1024  # ours: nodes; four times as many move the critical p by 2 to 5%
+N_REPLICAS, N_RIVALS = 64, 1024  # ours: nodes; with four times as many the critical p moves by about 3%
 ROUGH_REPLICAS, ROUGH_RIVALS = 16, 256  # ours: nodes of the search for a bracket
 BIAS_STEP = 0.25  # ours: of the search; a band of learnability narrower than this may be missed
 FEW_FIRINGS = 10  # ours: below this expected number of firings for its feature, a neuron is not predicted

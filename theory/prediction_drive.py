@@ -93,6 +93,7 @@ class Population:
     def __init__(self, projection: FloatArray, weight: FloatArray, cell: float) -> None:
         """Take projections (R, K) of weight (K,); those beyond the grid count at its end."""
         self.cell = cell
+        self.mean = projection @ weight / weight.sum()
         place = projection / cell - LOWEST
         index = np.clip(place, 0, N_CELLS - 2).astype(np.int64)
         self.part = place - index

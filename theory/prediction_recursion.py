@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from theory.checks import FloatArray
-from theory.prediction_drive import Neuron, Population, shared_drive, spacing
+from theory.prediction_drive import Drive, Neuron, Population, shared_drive, spacing
 from theory.prediction_nodes import Nodes, make_nodes
 
 
@@ -114,6 +114,18 @@ class Update(NamedTuple):
     firings: FloatArray
 
 
+def _distinct(
+    population: Population, n_terms: int, among: int, mean: FloatArray, projection: FloatArray, neuron: Neuron
+) -> Drive:
+    """Return the drive at `projection` beside `n_terms` distinct ones of `among` features, their mean (R, any).
+
+    Independent draws S, moved and shrunk about their mean, get the mean and the variance of draws without replacement.
+    """
+    shrink = math.sqrt(max(1 - max(n_terms - 1, 0) / max(among - 1, 1), 0.01))
+    centre = projection + n_terms * (mean - shrink * population.mean[:, None])
+    return population.rest(n_terms).drive(centre / shrink, neuron._replace(scale=neuron.scale * shrink))
+
+
 def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, model: Model, bias: float) -> Update:
     """Return what the samples add up to for a neuron with projections `own_u` (R,) and `u`, `luck` (R, K).
 
@@ -127,20 +139,21 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
     mean_of_data = density / math.sqrt(s) * (own_u + total)
     neuron = Neuron(bias, 1 / math.sqrt(s), mean_of_data if model.center else np.zeros_like(total))
     population = Population(u, nodes.weight, spacing(s))
-    rest = population.rest(s - 1)
 
     # The features in the company of v_1 are those it has met more often than the average.
     met = nodes.weight * nodes.cooccurrence
-    company = (s - 1) * (_sum(met, u) / met.sum(1) - total / (n - 1))
-    mine = rest.drive((own_u + company)[:, None], neuron)
+    company = (_sum(met, u) / met.sum(1))[:, None]
+    mine = _distinct(population, s - 1, n - 1, company, own_u[:, None], neuron)
     own_noise = np.maximum(mine.square - density * mine.mean**2, 0)[:, 0] / occurrences
     own = np.maximum(mine.mean[:, 0] + np.sqrt(own_noise) * nodes.own_sampling, 0)
 
-    alone = rest.drive(population.grid(), neuron)
+    grid = population.grid()
+    others = (total[:, None] - grid) / max(n - 2, 1)
+    alone = _distinct(population, s - 1, n - 2, others, grid, neuron)
     c = (1 - q) * population.at_rivals(alone.mean)
     noise = (1 - q) * population.at_rivals(alone.square)
     if s > 1:
-        both = population.rest(s - 2).drive(population.grid() + own_u[:, None], neuron)
+        both = _distinct(population, s - 2, n - 2, others, grid + own_u[:, None], neuron)
         c += q * nodes.cooccurrence * population.at_rivals(both.mean)
         noise += q * nodes.cooccurrence * population.at_rivals(both.square - both.mean**2)
     c += np.sqrt(np.maximum(noise, 0) / occurrences) * luck

@@ -96,7 +96,7 @@ def dense_gradients(parameters: Parameters, gate: Gate, x: Tensor) -> tuple[Grad
     code = z * a[:, None]
     error = torch.baddbmm(-centred, code, W)
     pull = torch.bmm(error, W.transpose(1, 2))  # <e, w_m>
-    slope = pull + gate.penalty * _penalty_slope(gate, code)  # of the loss in the code a z
+    slope = pull + gate.penalty * _penalty_slope(gate, code, a)  # of the loss in the code a z
     delta = slope * a[:, None] * active  # of the loss in u
     scale = (slope * z).sum(1)
     bias = delta.sum(1)
@@ -112,12 +112,12 @@ def dense_gradients(parameters: Parameters, gate: Gate, x: Tensor) -> tuple[Grad
     return Gradients(weights / rows, scale / rows, bias / rows, pre_bias / rows), seen
 
 
-def _penalty_slope(gate: Gate, code: Tensor) -> Tensor:
+def _penalty_slope(gate: Gate, code: Tensor, a: Tensor) -> Tensor:
     """Return the slope of the penalty in the code: of |code| for l1, of tanh for jumprelu with tanh, 0 otherwise."""
     if gate.algorithm == "l1":
         return torch.sign(code)
     if gate.tanh:
-        sign = torch.where(code < 0, -1.0, 1.0)  # at 0 the slope of the side on which a neuron switches on
+        sign = torch.where(a[:, None] < 0, -1.0, 1.0)  # that of the code, at 0 of the code once the neuron is on
         return TANH_SLOPE * sign * (1 - torch.tanh(TANH_SLOPE * code).square())
     return torch.zeros_like(code)
 

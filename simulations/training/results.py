@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -50,7 +51,7 @@ def firing(parameters: Parameters, settings: Settings, x: Tensor) -> Firing:
     """Return what one autoencoder (leading axis 1) does on x (rows, d).
 
     The Z-score of a neuron is (largest activation - mean) / standard deviation, 0 where it never fires; FVU is
-    sum ||f(x) - x||^2 / sum ||x - mean x||^2.
+    sum ||f(x) - x||^2 / sum ||x - mean x||^2, nan where x does not vary.
     """
     gate = Gate([settings], x.device, x.dtype)
     fired = torch.zeros(settings.n_neurons, device=x.device, dtype=torch.float64)
@@ -68,7 +69,7 @@ def firing(parameters: Parameters, settings: Settings, x: Tensor) -> Firing:
     z_score = torch.where(deviation > 0, (top - mean) / deviation.clamp(min=1e-300), 0.0)
     spread = float((x - x.mean(0)).square().sum(dtype=torch.float64))
     frequency, average, z_score_of = (each.cpu().numpy() for each in (fired / rows, mean, z_score))
-    return Firing(frequency, average, z_score_of, float(fired.sum()) / rows, error / spread)
+    return Firing(frequency, average, z_score_of, float(fired.sum()) / rows, error / spread if spread else math.nan)
 
 
 def histogram(frequency: Array) -> str:
@@ -152,6 +153,10 @@ def results(given: Problem, state: State, trace: Trace, start: Sequence[Firing])
         weights = [state.parameters.weights[i].cpu().numpy() for i in range(r, r + restarts)]
         firings = [firing(replica(state.parameters, i), settings, x) for i in range(r, r + restarts)]
         W, seen = weights[0], firings[0]
+        if math.isinf(seen.variance_unexplained) or any(math.isnan(each.l0) for each in firings):
+            step = state.step  # what the last step made overflows only here
+            rows.append({"status": "diverged", "diverged_step": step, "message": f"non-finite output at step {step}"})
+            continue
         best = np.stack([each[r].numpy() for each in trace.best_cosine])
         rows.append(
             {"status": "ok"}

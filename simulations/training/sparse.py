@@ -89,13 +89,13 @@ def _largest(y: Array, k: int, heap: Array, found: Array) -> int:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
-def _penalty_slope(code: Any, kind: int, penalty: Any) -> Any:
+def _penalty_slope(code: Any, scale: Any, kind: int, penalty: Any) -> Any:
     if kind == L1:
         return penalty if code > 0 else -penalty
     if kind == TANH:
         bend = math.tanh(TANH_SLOPE * code)
         slope = penalty * TANH_SLOPE * (1 - bend * bend)
-        return slope if code >= 0 else -slope
+        return slope if scale >= 0 else -slope
     return 0 * penalty
 
 
@@ -160,7 +160,7 @@ def _accumulate(
             active = y[m] > floor
             z = (u[row, m] if jump else y[m]) if active else x.dtype.type(0)
             code = a[m] * z
-            slope = pull + _penalty_slope(code, kind, penalty)
+            slope = pull + _penalty_slope(code, a[m], kind, penalty)
             if active:
                 delta = slope * a[m]
                 ga[m] += slope * z
@@ -182,8 +182,8 @@ def batch_floor(y: Array, count: int, guess: float) -> float:
     if len(candidates) <= count:
         return batch_floor(y, count, 0.0) if guess > 0 else 0.0
     place = len(candidates) - count
-    pair = np.partition(candidates, (place - 1, place))[place - 1 : place + 1]
-    return float(pair.astype(np.float64).mean())  # between neighbours, so that rounding takes neither side's entry
+    candidates.partition(place - 1)
+    return float(candidates[place - 1])
 
 
 def sparse_gradients(

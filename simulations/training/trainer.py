@@ -85,7 +85,7 @@ def start_of(settings: Settings, data: Stream, restart: int) -> np.ndarray[Any, 
     if settings.initialization == "data":
         rng = stream("init", settings.seed, initialization="data", restart=restart)
         sample, _ = data.held_out()
-        rows = rng.integers(len(sample.support), size=settings.n_neurons)
+        rows = rng.choice(np.flatnonzero(sample.values.any(axis=1)), size=settings.n_neurons)  # null rows point nowhere
         X = activations(sample._replace(support=sample.support[rows], values=sample.values[rows]), 0, len(rows))
         return X - data.mean
     if restart == 0:
@@ -162,7 +162,8 @@ def step(state: State, given: Problem, x: Tensor) -> Seen:
     if given.gate.straight_through:
         parameters.bias.clamp_(max=0)  # a threshold below 0 would pass negative values
     state.step += 1
-    bad = ~torch.isfinite(seen.loss + norm.sum((1, 2)) + parameters.scale.sum(1)) & (state.diverged < 0)
+    total = seen.loss + norm.sum((1, 2)) + parameters.scale.sum(1) + parameters.bias.sum(1)
+    bad = ~torch.isfinite(total) & (state.diverged < 0)
     state.diverged.masked_fill_(bad, state.step)
     if settings.algorithm in ("gba", "ba"):
         count(state, seen, x.shape[1])
@@ -184,7 +185,8 @@ def control(state: State, given: Problem) -> None:
     settings, parameters, buffer = given.cells[0], state.parameters, state.buffer
 
     def vector(name: str) -> Tensor:
-        return torch.tensor([[getattr(each, name)] for each in given.cells]).to(parameters.bias)
+        values = [[getattr(each, name)] for each in given.cells]
+        return torch.tensor(values, dtype=given.dtype, device=given.device)
 
     if settings.controller == "paper":
         names = ("gain", "gain_ratio", "dead_frequency")

@@ -24,7 +24,7 @@ def row(status="ok", results=None, **changes):
     return settings.to_row() | empty | {"status": status} | (results or {})
 
 
-def learnable_rows(centrings=(False,)):
+def learnable_rows(centrings=(False,), frequencies=(0.001, 0.01, 0.1)):
     sizes = [(64, 32), (128, 64), (256, 128), (256, 16), (256, 256)]
     return pd.DataFrame(
         [
@@ -41,7 +41,7 @@ def learnable_rows(centrings=(False,)):
             for center in centrings
             for n, d in sizes
             for s in (3, 8)
-            for p in (0.001, 0.01, 0.1)
+            for p in frequencies
         ]
     )
 
@@ -123,6 +123,9 @@ def test_learnability_draws_the_band_of_each_slice_and_no_width():
     p, d = next(each for each in over_d.lines if each.get_gid() == "frequency_upper_dimension").get_xydata().T
     np.testing.assert_allclose(p, d**0.9 / 256)
     assert "width" not in lines
+    wider = learnability.plot(learnable_rows(frequencies=(0.001, 0.1, 0.5)))
+    p, n = next(each for each in panels(wider)[0].lines if each.get_gid() == "frequency_upper_dimension").get_xydata().T
+    np.testing.assert_allclose(p, (n / 2) ** 0.9 / n)
     assert not any("M" in text.get_text() for text in figure.legends[0].get_texts())
 
 

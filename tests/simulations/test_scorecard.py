@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from simulations.columns import RESULT_COLUMNS
 from simulations.experiments import EXPERIMENTS
-from simulations.experiments.trained import TOY_DATA, TOY_DEFAULT, TOY_METHODS
+from simulations.experiments.trained import TOY_BEST, TOY_DATA, TOY_DEFAULT, TOY_METHODS
 from simulations.scorecard import provable, trained
 from simulations.scorecard.claims import CLAIMS
 from simulations.scorecard.report import judge, table, write
+from simulations.scorecard.trained import search_best
 from simulations.scorecard.verdicts import (
     CONTRADICTED,
     NOT_TESTED,
@@ -35,7 +36,7 @@ from simulations.scorecard.verdicts import (
     slope,
 )
 from simulations.settings import Settings
-from simulations.storage import RowLog
+from simulations.storage import RowLog, read_rows
 
 
 def cell(**given: Any) -> dict[str, Any]:
@@ -242,7 +243,7 @@ def test_search_best_is_the_best_of_the_first_seed() -> None:
         for each, rates in zip(settings, ((0.5, 0.9), (0.6, 0.1)), strict=True)
         for seed, rate in enumerate(rates)
     ]  # fmt: skip
-    assert trained.search_best(frame(rows), "GBA") == TOY_DEFAULT | {"learning_rate": 3e-3}
+    assert search_best(frame(rows), "GBA") == TOY_DEFAULT | {"learning_rate": 3e-3}
 
 
 def frontier(gap: float) -> pd.DataFrame:
@@ -315,3 +316,9 @@ def test_report_from_stored_rows(tmp_path: Path) -> None:
     assert all(each.statement in text for each in CLAIMS)
     assert set(VERDICTS) >= set(found["verdicts"])
     assert table(found["claims"], "results/").count("\n") == len(CLAIMS) + 1
+
+
+@pytest.mark.parametrize("name", TOY_METHODS)
+def test_the_table_of_best_settings_is_that_of_the_committed_search(name: str) -> None:
+    rows = read_rows(Path(__file__).parents[2] / "results" / "toy" / "standard")
+    assert search_best(rows, name) == TOY_BEST[name]

@@ -260,6 +260,31 @@ def test_prediction_agrees_with_direct_simulation() -> None:
     assert inside.sum() >= 8
 
 
+def test_the_tally_counts_where_neurons_near_a_feature_end() -> None:
+    cell = replace(CELL, n_probes=48 * N_DRAWS)  # all features
+    strata = strata_of(cell.d_model)
+    tally = probe(cell, strata)
+    data = sample_of(cell)
+    directions = unit_rows(data.features)
+    evaluation = evaluation_of(cell, [data], [cell.seed], resolve_device("cpu"))
+    draw, m = rng("tally"), 60
+    # Depths 2 to 6 are cosines of 0.4 to 0.75 at d = 32: no start is on its feature yet.
+    inside = np.flatnonzero((strata.edges[:-1] >= 2) & (strata.edges[:-1] < 6))
+    near = np.repeat(directions, m, axis=0)
+    hits = expected = variance = 0.0
+    for stratum in inside:
+        low, high = (np.full(len(near), strata.edges[stratum + each]) for each in (0, 1))
+        begin = conditional_directions(near, cosines_between(low, high, cell.d_model, draw), draw)
+        on, _ = trajectories(begin, near, evaluation, cell, 1)
+        pi, trials = on[-1].reshape(-1, m).mean(axis=1), tally.trials[:, stratum]
+        hits += tally.hits[:, stratum].sum()
+        expected += float(trials @ pi)
+        # Given where probes go, each is a fair draw: the differences are a martingale whatever the allocation.
+        variance += float((trials * (pi * (1 - pi) + 1 / m) + trials**2 * (pi * (1 - pi) + 1 / m) / m).sum())
+    assert expected > 100
+    assert_z(hits, expected, math.sqrt(variance), "hits of probes near features")
+
+
 def test_probes_concentrate_on_the_rise() -> None:
     strata = strata_of(CELL.d_model)
     tally = probe(CELL, strata)

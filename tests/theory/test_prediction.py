@@ -121,7 +121,7 @@ def test_what_was_asked_of_the_features_stays_known() -> None:
 
 @pytest.mark.parametrize(("n", "d"), [(30, 12), (12, 40)])
 def test_the_recursion_has_the_law_of_drawn_matrices(n: int, d: int) -> None:
-    """w <- V^T c(V w) with c_k = u_k + u_k^3/6, for drawn V and in the frame: equal cosines and projections on average."""
+    """w <- V^T c(V w), c_k = u_k + u_k^3/6, for drawn V and in the frame: the same cosines and projections."""
     n_steps, n_drawn = 3, 4000
 
     def respond(u):
@@ -180,11 +180,14 @@ def test_luck_stays_while_the_neuron_stays() -> None:
 
 def test_limits() -> None:
     assert learnable_fraction(256, 64, 3, 0.01, 25_600, 0) == 1  # no step
-    assert learnable_fraction(256, 256, 1, 0.01, 25_600, 6, center=True) == 1  # alone in its samples
+    assert learnable_fraction(256, 256, 1, 1e-7, 25_600, 6) == 1  # alone in its samples, and no rival reaches 5.2
+    # One of 255 rivals passes the bias at the start with probability 1 - (1 - 1e-4)^255 = 0.025: 1.6 instances of 64.
+    assert learnable_fraction(256, 256, 1, 1e-4, 25_600, 6) == pytest.approx(0.975, abs=2 / 64)
     assert learnable_fraction(300, 20_000, 3, 1e-100, 30_000, 6) == 1  # only its own samples pass so low a bias
     assert learnable_fraction(300, 4, 3, 1e-200, 30_000, 6) == 1  # it fires on no sample, and keeps its weight
     assert learnable_fraction(512, 128, 3, 0.5, 51_200, 6) == 0  # fires on half of the samples: the mean takes it
-    assert learnable_fraction(4096, 8, 3, 0.01, 409_600, 6, center=True) == 0  # d far below log n
+    # With n far above d the data are nearly isotropic Gaussian, which has no direction of its own: nothing moves.
+    assert learnable_fraction(10**6, 2, 50, 0.4, 10**9, 2, center=True) == 1
     for smallest in ((2, 1, 1), (2, 1, 2), (3, 2, 3), (2, 50, 2)):
         assert 0 <= learnable_fraction(*smallest, 0.1, 10, 3) <= 1
 
@@ -193,13 +196,13 @@ def test_orderings() -> None:
     sizes = (512, 256, 3)
     p = np.geomspace(0.003, 0.1, 6)
     shares = learnable_fraction(*sizes, p, 51_200, 6, center=True)
-    assert shares[0] > 0.9 and shares[-1] == 0
+    assert shares[0] > 0.9 and shares[-1] < 0.05
     assert (np.diff(shares) <= 0).all()
     strict = learnable_fraction(*sizes, p, 51_200, 6, center=True, threshold=0.95)
     assert (strict <= shares).all() and strict.sum() < shares.sum()
     assert learnable_fraction(*sizes, 0.01, 51_200, 6) < learnable_fraction(*sizes, 0.01, 51_200, 6, center=True)
-    dimension = [critical_frequency(512, d, 3, 51_200, 6, center=True) for d in (64, 128, 256)]
-    assert dimension == sorted(dimension)
+    dimension = [critical_frequency(512, d, 3, 51_200, 6, center=True) for d in (64, 256)]
+    assert dimension[0] < dimension[1]
 
 
 def test_broadcasting_and_trajectory() -> None:
@@ -213,13 +216,11 @@ def test_broadcasting_and_trajectory() -> None:
 
 def test_critical_frequency_is_where_the_share_is_the_level() -> None:
     sizes, rest = (512, 128, 3), (51_200, 6)
-    quarter, half, most = (critical_frequency(*sizes, *rest, center=True, level=x) for x in (0.25, 0.5, 0.75))
-    assert most < half < quarter < 0.5
-    # Four halvings of a step of 0.25 in b and a secant: p errs by well under 1%, the share by one rank in 32 at most.
-    assert learnable_fraction(*sizes, half, *rest, center=True) == pytest.approx(0.5, abs=1.01 / 32)
-    assert math.isnan(critical_frequency(256, 16, 8, 25_600, 6))
-    low = critical_frequency(*sizes, *rest, edge="lower")
-    assert math.isnan(low) or low < half
+    half, most = (critical_frequency(*sizes, *rest, center=True, level=level) for level in (0.5, 0.9))
+    assert most < half < 0.5
+    # Four halvings of a step of 0.25 in b and a secant: p errs by well under 1%, the share by one rank in 64 at most.
+    assert learnable_fraction(*sizes, half, *rest, center=True) == pytest.approx(0.5, abs=1.01 / 64)
+    assert math.isnan(critical_frequency(256, 16, 8, 25_600, 6))  # no p is good enough
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_critical_frequency_is_where_the_share_is_the_level() -> None:
         ({"sparsity": 300}, r"sparsity=300, but should be in \[1, n_features=256\]"),
         ({"n_samples": 0}, "n_samples=0, but should be at least 1"),
         ({"n_steps": -1}, "n_steps=-1, but should be at least 0"),
-        ({"center": 1}, "center=1, but should be True or False"),
+        ({"center": "yes"}, "center=.*yes.*, but should be True or False"),
         ({"target_frequency": 0.6}, r"target_frequency=0.6, but should be in \(0, 0.5\]"),
         ({"threshold": 1.5}, r"threshold=1.5, but should be in \[-1, 1\]"),
     ],

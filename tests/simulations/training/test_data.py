@@ -149,9 +149,11 @@ def test_noise_has_its_variance() -> None:
     assert noisy.scale < clean.scale
 
 
-def test_held_out_rows_are_no_rows_of_the_stream() -> None:
+@pytest.mark.parametrize("rows", [100, 4_000])
+def test_held_out_rows_are_no_rows_of_the_stream(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "EVALUATION_ROWS", rows)  # 100: as many as are drawn at once for a batch
     stream = drawn(config(coefficient_law="exponential", n_samples=4_000))
     seen = torch.cat([stream.inputs(stream.batch(step)) for step in range(62)])
     sample, x = stream.held_out()
-    assert len(x) == len(sample.support) == 4_000
+    assert len(x) == len(sample.support) == rows
     assert torch.cdist(seen, x).min() > 1e-9  # continuous values: rows meet only if drawn from one stream

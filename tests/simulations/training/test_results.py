@@ -178,15 +178,16 @@ def test_consistency_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "PROFILE_BINS", 2)
     monkeypatch.setattr(results, "MOST_ACTIVE", 0.25)
     I = np.eye(6)  # noqa: E741
-    A, B = np.stack([I[0], I[1], I[2], (I[3] + I[4]) / np.sqrt(2)]), np.stack([I[1], I[0], I[3], -I[2]])
+    A, B = np.stack([I[0], I[1], I[2], (I[3] + I[4]) / np.sqrt(2)]), np.stack([I[3], I[1], I[0], -I[2]])
     found = consistency([A, B], [firings_of([4, 3, 2, 1], [1, 2, 3, 4]), firings_of([1, 2, 3, 4], [1, 2, 3, 4])])
+    # MCS of A: 1, 1, 0, sqrt(1/2); of B: sqrt(1/2), 1, 1, 0, for a flipped neuron agrees with nothing.
     half = np.sqrt(0.5)
-    assert found["consistency"] == pytest.approx((2 / 4 + 2 / 4) / 2)  # a flipped neuron agrees with nothing
-    assert found["consistency_top"] == pytest.approx((1 + 0) / 2)  # A: axis 0, found; B: minus axis 2, not
-    # MCS of A: 1, 1, 0, sqrt(1/2); of B: 1, 1, sqrt(1/2), 0.
+    assert found["consistency"] == 2 / 4
+    assert found["consistency_top"] == (1 + 0) / 2  # the most active of A is axis 0, of B minus axis 2
     assert found["consistency_mean_cosine"] == pytest.approx((2 + half) / 4)
     assert found["consistency_chance"] == pytest.approx(float(chance_recovery_rate(6, 4, 0.9)))
-    assert found["selectivity_profile"] == f"1.5:1 3.5:{half / 2:.4g}"
+    first, second = (1 + (1 + half) / 2) / 2, (half / 2 + 1 / 2) / 2
+    assert found["selectivity_profile"] == f"1.5:{first:.4g} 3.5:{second:.4g}"
 
 
 def test_consistency_of_one_dictionary_of_equals_and_of_strangers() -> None:

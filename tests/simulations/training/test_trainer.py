@@ -157,6 +157,15 @@ def test_rows_stay_on_the_sphere(name: str) -> None:
             np.testing.assert_allclose(norms, 1, atol=4 * ulp)
 
 
+def test_thresholds_of_a_jumprelu_stay_above_zero() -> None:
+    """Biases of -0.001 and steps of 0.01: without a penalty some go up, and stop at 0; with one they go down."""
+    for penalty, stopped in ((0.0, True), (1.0, False)):
+        settings = config("jumprelu", penalty=penalty, initial_bias=-0.001, learning_rate=0.01)
+        bias = trained(settings)[0].parameters.bias
+        assert (bias <= 0).all()
+        assert (bias == 0).any() == stopped
+
+
 def test_learning_rate_by_hand() -> None:
     linear = config("topk", learning_rate=2.0, schedule="linear", n_steps=10)
     rates = [trainer.learning_rate(linear, step) for step in range(10)]
