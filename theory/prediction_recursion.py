@@ -96,7 +96,7 @@ class Sampling:
         """
         weight = self.nodes.weight
         u = u - (u @ weight / weight.sum())[:, None]
-        self.past.append(u / np.sqrt(_sum(weight * u, u))[:, None])
+        self.past.append(u / np.maximum(np.sqrt(_sum(weight * u, u)), np.finfo(float).tiny)[:, None])
         history = np.stack(self.past, axis=1)
         correlation = np.einsum("k,rik,rjk->rij", weight, history, history, optimize=True)
         shared = shared_drive(correlation, self.bias)
@@ -141,9 +141,9 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
     population = Population(u, nodes.weight, spacing(s))
 
     # The features in the company of v_1 are those it has met more often than the average.
-    met = nodes.weight * nodes.cooccurrence
-    company = (_sum(met, u) / met.sum(1))[:, None]
-    mine = _distinct(population, s - 1, n - 1, company, own_u[:, None], neuron)
+    met = nodes.weight * np.where(nodes.cooccurrence.any(axis=1, keepdims=True), nodes.cooccurrence, 1)
+    company = _sum(met, u) / met.sum(1)
+    mine = _distinct(population, s - 1, n - 1, company[:, None], own_u[:, None], neuron)
     own_noise = np.maximum(mine.square - density * mine.mean**2, 0)[:, 0] / occurrences
     own = np.maximum(mine.mean[:, 0] + np.sqrt(own_noise) * nodes.own_sampling, 0)
 

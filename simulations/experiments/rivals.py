@@ -22,8 +22,9 @@ FRONTIER_POINTS: dict[str, dict[str, Any]] = {
 
 def _frontier(point: dict[str, Any]) -> dict[str, Any]:
     name = point.pop("point")
-    scale = {"initial_scale": 0.01} if name.startswith(("gba", "ba")) else {}
-    return FRONTIER_POINTS[name] | scale | {"support_law": "zipf:1", "schedule": "linear"} | point
+    method = FRONTIER_POINTS[name]
+    scale = {"initial_scale": 0.01} if method["algorithm"] in ("gba", "ba") else {}
+    return method | scale | {"support_law": "zipf:1", "schedule": "linear"} | point
 
 
 FRONTIER = Experiment(
