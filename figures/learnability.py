@@ -1,4 +1,4 @@
-"""Learnability: phase diagrams at infinite width, over target frequency and n, and over target frequency and d."""
+"""Learnability: phase diagrams without a width, over target frequency and n, and over target frequency and d."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plot(rows: pd.DataFrame) -> Figure:
                 axes.label_outer()
     colour_bar(figure, mesh, list(panels.flat))
     figure.axes[-1].set_ylabel(LABEL)
-    figure.suptitle(f"infinite width, {checks.share_of_n(table, 'n_samples', 'N')}")
+    figure.suptitle(f"neurons started on features, {checks.share_of_n(table, 'n_samples', 'N')}")
     handles = [each for each in boundaries.legend_handles(shown) if each.get_gid() != "width"]
     legend_below(figure, [*handles, *phase.legend_handles(grids)], 4 if wide else 2, boundaries.TITLE)
     return figure

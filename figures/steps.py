@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -14,11 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from figures import rows as checks
+from figures.curves import ordered_styles
 from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, legend_below, new_figure, styled
 
 FOLLOWS = ("d_model", "target_frequency", "n_samples", "n_neurons")
 PANELS = (("recovery_per_step", 0.9), ("recovery_per_step_080", 0.8))
-MARKERS = "os^Dv<>pPX"
 
 
 @styled
@@ -36,7 +35,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     wide = len(columns) > 1
     figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.1 + 1.9 * len(lines))
     panels = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
-    styles = _styles(sorted(int(n) for n in table["n_features"].unique()))
+    styles = ordered_styles(sorted(int(n) for n in table["n_features"].unique()))
     for (centring, part), line in zip(lines, panels, strict=True):
         for (name, tau), axes in zip(columns, line, strict=True):
             for n, style in styles.items():
@@ -66,15 +65,6 @@ def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
         if len(each) != length:
             raise ValueError(f"{name} has {len(each)} values, but should have n_steps + 1 = {length}")
     return np.array(parsed, dtype=float).reshape(-1, length)
-
-
-def _styles(sizes: list[int]) -> dict[int, dict[str, Any]]:
-    # Sizes are ordered, and so are these colours; the darkest to a light that still shows on white.
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(sizes)))
-    return {
-        n: {"color": colours[k], "marker": MARKERS[k % len(MARKERS)], "markersize": 3.2, "linewidth": 1.1}
-        for k, n in enumerate(sizes)
-    }
 
 
 def _decorate(axes: Axes) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from figures.registry import FIGURES, draw
+from figures.registry import draw
 from figures.saving import save
 from simulations.settings import Settings
 
@@ -70,7 +70,7 @@ def test_every_figure_has_its_panels_and_labels(name, count):
     assert figure.get_figwidth() in (3.35, 6.9)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize("centrings", [(False,), (False, True)])
 def test_all_text_is_legible_in_print_and_inside_the_figure(name, centrings):
     figure = draw(name, pd.concat([table(name).assign(center=center) for center in centrings]))
@@ -177,7 +177,7 @@ def test_steps_says_how_many_runs_failed():
     assert legend(draw("steps", rows)) == ["$n$ = 64", "$n$ = 128 (1 of 2 failed)"]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ROWS)
 def test_rows_read_as_text_give_the_same_picture(name, tmp_path):
     rows = table(name)
     first, second = (
@@ -187,7 +187,7 @@ def test_rows_read_as_text_give_the_same_picture(name, tmp_path):
     assert first[0].read_bytes() == second[0].read_bytes()
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ROWS)
 def test_another_varying_setting_is_refused_by_name(name):
     rows = table(name)
     rows.loc[0, "activation"] = "jumprelu"
@@ -217,7 +217,7 @@ def test_seeds_and_devices_may_vary():
         np.testing.assert_array_equal(axes.collections[0].get_array().ravel(), 0.75)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ROWS)
 def test_no_rows_and_missing_columns_are_refused(name):
     rows = table(name)
     with pytest.raises(ValueError, match=r"^rows=0, but a figure needs at least one row$"):
@@ -245,7 +245,7 @@ def test_steps_of_centred_data_have_panels_of_their_own():
     assert line(centred, "mean-64")[:, 1].tolist() == [0, 1, 1]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize(
     ("centrings", "said"),
     [((False,), {""}), ((True,), {"centred data"}), ((True, False), {"not centred", "centred data"})],
