@@ -1,4 +1,4 @@
-"""Experiments with probes: recovery at infinite width, the width that recovery takes, and the check of both."""
+"""Experiments with probes: which features hold a neuron, the width that recovery takes, and the check of that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _two_slices(point: dict[str, Any]) -> dict[str, Any] | None:
 
 LEARNABILITY = Experiment(
     "learnability",
-    "At infinite width, where a neuron on a feature stays, recovery needs p below a critical one that rises with d",
+    "A feature holds a neuron started on it, whatever the width, below a critical p that rises with d",
     {
         "quick": {
             "instrument": ("learnability",),
