@@ -223,7 +223,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--replica", type=int, default=0, help="which restart (default 0)")
 
     probes = (
-        ("learnability", "start probes at features: the share that stays bounds recovery at any width"),
+        ("learnability", "start probes at features: the share that stays, recovery with no width in it"),
         ("width", "chance that a neuron learns a feature, recovery at --n-neurons, and the width that is required"),
     )
     for name, text in probes:

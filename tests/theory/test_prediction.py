@@ -1,5 +1,6 @@
 """The prediction against hand cases, against matrices that are really drawn, and against the algorithm itself."""
 
+import itertools
 import math
 
 import numpy as np
@@ -101,6 +102,31 @@ def test_update_is_the_average_over_supports(s: int, center: bool) -> None:
     np.testing.assert_allclose(found.own, own - mean, rtol=1e-3)
     if center:
         np.testing.assert_allclose(found.rivals.sum(1) + found.own, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("luck", [0.0, 1.0])
+def test_update_is_the_sum_over_all_supports_where_all_fire(luck: float) -> None:
+    """Every 3-subset of 30 features once or more: psi is linear where all fire, so that the mean-field is exact."""
+    n, s, b, n_samples = 30, 3, -1.0, 4000
+    h, u = 1 / math.sqrt(s), np.linspace(2.0, 4.0, n - 1)
+    everyone = np.concatenate([[9.0], u])
+    supports = np.array(list(itertools.combinations(range(n), s)))
+    drive = psi(h * everyone[supports].sum(1), b)
+    nodes = nodes_at_rest(Model(n, 50, s, n_samples, 1, False), np.tile(u, (2, 1)))
+    model = Model(n, 50, s, n_samples, 1, False)
+    found = update(np.full(2, 9.0), np.tile(u, (2, 1)), np.full((2, n - 1), luck), nodes, model, b)
+    mine = (supports == 0).any(1)
+    # Exact up to the grid's own interpolation, which is linear as psi is here.
+    np.testing.assert_allclose(found.own, drive[mine].mean(), rtol=1e-9)
+    np.testing.assert_allclose(found.firings, n_samples, rtol=1e-9)
+    q, occurrences = (s - 1) / (n - 1), n_samples * s / n
+    for k in range(1, n):
+        with_k = (supports == k).any(1)
+        expected = drive[with_k].mean()
+        variance = (1 - q) * (drive[with_k & ~mine] ** 2).mean() + q * drive[with_k & mine].var()
+        expected += luck * math.sqrt(variance / occurrences)
+        # E psi^2 = mean^2 + variance, and the variance of the others is that of all rivals: of 8^2, 0.3 by a few %.
+        np.testing.assert_allclose(found.rivals[:, k - 1], expected, rtol=1e-9 if luck == 0 else 1e-3)
 
 
 def test_what_was_asked_of_the_features_stays_known() -> None:
