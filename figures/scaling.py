@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -72,6 +73,9 @@ def plot(rows: pd.DataFrame) -> Figure:
         right.plot(part["n_features"], part["critical"], **(style | _face(bool(center), "0.2")))
         if center:
             _exponent(right, part, CRITICAL_DIMENSION_EXPONENT, "0.4")
+    for axes in (left, middle, right):
+        if any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).any() for line in axes.lines):
+            axes.set_yscale("log")  # where nothing crosses there is nothing to scale
     for axes, name in ((left, "critical $p$ ($d = n/2$)"), (middle, "width of the transition in $\\log p$")):
         _decorate(axes, name)
     _decorate(right, "critical $d$ ($s = 3$, $p = 1/n$)")
@@ -99,7 +103,7 @@ def _exponent(axes: Axes, part: pd.DataFrame, exponent: float, colour: Any) -> N
 
 
 def _decorate(axes: Axes, title: str) -> None:
-    axes.set(xscale="log", yscale="log", xlabel="features $n$", title=title)
+    axes.set(xscale="log", xlabel="features $n$", title=title)
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="0.9", linewidth=0.5)

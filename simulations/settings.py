@@ -11,6 +11,8 @@ from simulations import checks
 from simulations.checks import ALGORITHMS, TRAINED
 from simulations.laws.registry import check_law
 
+USUAL_BATCH = 512
+
 
 def _setting(default: Any, text: str, check: checks.Check, trained: Any = None) -> Any:
     """Declare a setting; `trained` is the default of a trained algorithm where that is another one.
@@ -23,6 +25,11 @@ def _setting(default: Any, text: str, check: checks.Check, trained: Any = None) 
 
 def _all_fresh(settings: Settings) -> int:
     return max(1, settings.n_steps) * max(1, settings.batch_size)
+
+
+def _usual_batch(settings: Settings) -> int:
+    given: int | None = settings.n_samples
+    return USUAL_BATCH if given is None else max(1, min(USUAL_BATCH, given))
 
 
 def _as_sparse_as_data(settings: Settings) -> int:
@@ -76,7 +83,7 @@ class Settings:
     initialization: str = _setting(
         "sphere", "start: sphere (uniform) or data (random samples)", checks.names("sphere", "data")
     )
-    batch_size: int = _setting(0, "rows used by a step; 0 = full batch", checks.batch_size, 512)
+    batch_size: int = _setting(0, "rows used by a step; 0 = full batch; trained: 512", checks.batch_size, _usual_batch)
     dtype: str = _setting("float32", "float32 or float64", checks.names("float32", "float64"))
     evaluation: str = _setting("auto", "auto, factored (sparse, fast) or dense", checks.evaluation)
     instrument: str = _setting("simulation", "what is measured: simulation, learnability or width", checks.instrument)
@@ -142,7 +149,7 @@ class Settings:
                     continue
             value = self._coerce(each.name, value, type(each.metadata["default"]))
             object.__setattr__(self, each.name, value)
-        for name, function in late:
+        for name, function in sorted(late, key=lambda each: each[0] != "batch_size"):  # n_samples depends on it
             object.__setattr__(self, name, function(self))
         for each in fields(self):
             each.metadata["check"](each.name, getattr(self, each.name), self)

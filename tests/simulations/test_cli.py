@@ -45,7 +45,15 @@ DERIVED = {
     "consistency": FEW | {"sparsity": (2,), "learning_rate": (1e-3,)},
     "sensitivity": FEW | {"value": (0, 1), "learning_rate": (1e-3, 3e-3)},
     "time_to_recovery": FEW | {"classical_steps": (1,), "provable_samples": (2_000,)},
-    "learnability": {}, "width": {}, "width_check": {},
+    "learnability": {
+        "n_probes": (8,), "samples_per_feature": (20,), "base": (32,), "n_features": (16, 32), "sparsity": (3,),
+        "n_steps": (1,), "d_per_n": (0.25, 0.5), "center": (True,), "target_frequency": (0.01, 0.1),
+    },
+    "width": {
+        "n_probes": (8,), "samples_per_feature": (20,), "n_steps": (1,), "slices": ((32, (3,), 3, 0.01),),
+        "n_features": (16, 32), "sparsity": (3,), "target_frequency": (0, 0.01, 0.03), "n_neurons": (64, 128),
+    },
+    "width_check": {"n_probes": (8,), "n_steps": (1,)},
 }  # fmt: skip
 
 
@@ -228,6 +236,50 @@ def test_out_must_be_a_folder(tiny: None, capsys: pytest.CaptureFixture[str], tm
     refusal(capsys, "sweep", "resonance", "--out", str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "mine"
     refusal(capsys, "figure", "resonance", "--rows", str(tmp_path / "nothing"), "--out", str(tmp_path))
+
+
+SMALL = ["--n-features", "32", "--d-model", "16", "--n-samples", "800", "--n-steps", "2", "--device", "cpu"]
+
+
+def test_learnability_has_an_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, "learnability", *SMALL, "--n-probes", "8")
+    low, value, high = (found[f"learnable_fraction{end}"] for end in ("_low", "", "_high"))
+    assert 0 <= low <= value <= high <= 1  # type: ignore[operator]
+    assert found["instrument"] == "learnability"
+
+
+def test_width_tells_every_number_with_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, "width", *SMALL, "--n-probes", "8", "--n-neurons", "200")
+    for name in ("success_probability", "predicted_recovery_rate", "required_width", "log10_required_width"):
+        low, value, high = (float(str(found[f"{name}{end}"])) for end in ("_low", "", "_high"))
+        assert low <= value <= high, name
+    assert 0 < float(str(found["predicted_recovery_rate_high"])) <= 1
+
+
+def test_probes_refuse_before_any_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "target_recovery=1.5, but should be in (0, 1)" in refusal(capsys, "width", "--target-recovery", "1.5")
+    assert "n_probes=0" in refusal(capsys, "learnability", "--n-probes", "0")
+    assert "unrecognized" in refusal(capsys, "learnability", "--algorithm", "gba")
+
+
+def test_scorecard_without_rows_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    found = run_json(capsys, "scorecard", "--rows", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert list(found["verdicts"]) == ["not tested yet"]  # type: ignore[call-overload]
+    assert (tmp_path / "out" / "scorecard.md").is_file()
+
+
+def test_checkpoint_and_export(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file, folder = tmp_path / "a.safetensors", tmp_path / "sae"
+    words = ["--algorithm", "gba", "--n-steps", "20", "--batch-size", "32", "--n-features", "20", "--d-model", "10"]
+    words += ["--n-neurons", "40", "--device", "cpu", "--checkpoint", str(file)]
+    first = run_json(capsys, "cell", *words)
+    again = run_json(capsys, "cell", *words)
+    assert first["feature_recovery_rate"] == again["feature_recovery_rate"]
+    assert "holds another run" in refusal(capsys, "cell", *words, "--seed", "1")
+    export = ["export", "--checkpoint", str(file), "--format", "saelens", "--out", str(folder)]
+    assert len(run_json(capsys, *export)["files"]) == 2  # type: ignore[arg-type]
+    assert "choose another --out" in refusal(capsys, *export)
+    assert "did you mean 'saelens'" in refusal(capsys, *export[:-3], "saelen", "--out", str(tmp_path / "b"))
 
 
 def test_benchmark_reports_a_ratio(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
