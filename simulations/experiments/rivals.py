@@ -41,10 +41,10 @@ FRONTIER = Experiment(
             "point": tuple(FRONTIER_POINTS),
         },
         "standard": {
-            "n_features": (1_024,),
+            "n_features": (512,),
             "d_model": (128,),
             "sparsity": (8,),
-            "n_neurons": (2_048,),
+            "n_neurons": (1_024,),
             "n_steps": (4_000,),
             "learning_rate": (1e-3,),
             "seed": (0, 1, 2),

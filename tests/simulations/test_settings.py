@@ -107,7 +107,7 @@ def test_k_is_the_sparsity_of_the_data() -> None:
         ({"algorithm": "gba", "schedule": "cosine"}, "schedule='cosine', but should be one of constant, linear"),
         ({"algorithm": "l1", "optimizer": "sgd"}, "optimizer='sgd', but should be one of adam, adamw"),
         ({"algorithm": "jumprelu", "penalty_kind": "l2"}, "penalty_kind='l2', but should be one of l0, tanh"),
-        ({"algorithm": "gba", "n_samples": 511, "batch_size": 512}, "batch_size=512, but should be in [1, n_samples=511]"),
+        ({"algorithm": "gba", "n_samples": 9, "batch_size": 10}, "batch_size=10, but should be in [1, n_samples=9]"),
         ({"algorithm": "gba", "n_samples": 100, "batch_size": 0}, "batch_size=0, but should be in [1, n_samples=100]"),
         ({"algorithm": "gba", "batch_size": 0}, "batch_size=0, but should be"),
         ({"algorithm": "gba", "batch_size": -5}, "batch_size=-5, but should be"),
