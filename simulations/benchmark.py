@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +18,18 @@ from simulations.benchmark_training import benchmark_replicas, benchmark_trainin
 from simulations.cells import DTYPES, resolve_device, sample_of, start_of
 from simulations.evaluation import Dense, Evaluation, Factored, tile_width
 from simulations.experiments import BENCHMARK
+from simulations.probes.learnability import learnability
 from simulations.provenance import provenance
 from simulations.settings import Settings
 from simulations.storage import check_writable, write_manifest
 from theory.closed_forms import frequency_to_bias
+
+# A size at which no dictionary can be trained: learnability needs no width.
+LARGE: dict[str, Any] = {
+    **{"n_features": 100_000, "d_model": 1_024, "n_samples": 500_000, "target_frequency": 0.0003},
+    **{"n_steps": 4, "n_probes": 64},
+}
+PEAK_UNIT = 1 if sys.platform == "darwin" else 1_024  # bytes in a unit of ru_maxrss
 
 
 def one_update(data: Evaluation, weights: torch.Tensor, settings: Settings) -> torch.Tensor:
@@ -52,13 +62,16 @@ def _median_seconds(work: Callable[[], torch.Tensor], repeats: int, device: torc
     return statistics.median(times)
 
 
-def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5) -> dict[str, Any]:
+def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5, large: bool = False) -> dict[str, Any]:
     """Time one factored and one dense update, and training; return seconds (medians), ratios and disagreement.
+
+    `large` adds a demonstration at n = 100,000, first, so that the peak memory is its own.
 
     The disagreement is ||g_factored - g_dense|| / ||g_dense|| in float64, where no sample flips at the threshold by
     rounding.  Raises ValueError for a device that is not there.
     """
     device = resolve_device(settings.device)
+    demonstration = {"learnability_large": demonstrate_large(settings.seed)} if large else {}
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -95,8 +108,20 @@ def benchmark(settings: Settings = BENCHMARK, *, repeats: int = 5) -> dict[str, 
         "ratio": timed["dense"] / timed["factored"],
         "relative_difference_float64": disagreement,
         "training": training,
+        **demonstration,
         "version": __version__,
     }
+
+
+def demonstrate_large(seed: int = 0) -> dict[str, Any]:
+    """Measure learnability at n = 100,000 and return it with its time and this process's peak memory, in GB."""
+    settings = Settings(**LARGE, instrument="learnability", seed=seed, device="cpu")
+    begin = time.perf_counter()
+    found = learnability(settings)
+    seconds = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / 1e9
+    shares = {name: found[name] for name in ("learnable_fraction", "learnable_fraction_low", "learnable_fraction_high")}
+    return {**LARGE, "seed": seed, **shares, "seconds": seconds, "peak_memory_gb": peak}
 
 
 def write(result: Mapping[str, Any], out: Path, command: Sequence[str]) -> Path:

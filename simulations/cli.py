@@ -195,7 +195,7 @@ def _benchmark(args: argparse.Namespace) -> dict[str, Any]:
     from simulations.benchmark import benchmark, write
 
     _at_least_one("repeats", args.repeats)
-    result = benchmark(settings, repeats=args.repeats)
+    result = benchmark(settings, repeats=args.repeats, large=args.large)
     if args.out:
         write(result, Path(args.out), args.command)
     return result
@@ -264,6 +264,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_settings(bench, BENCHMARK_FLAGS, **BENCHMARK.to_row())
     bench.add_argument("--repeats", type=int, default=5, help="timed repeats, of which the median counts")
+    bench.add_argument("--large", action="store_true", help="also show learnability at n = 100,000: time and memory")
     bench.add_argument("--out", default="", help="also write DIR/benchmark/DEVICE/manifest.json")
     return top
 

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from simulations.experiments import EXPERIMENTS, PRESETS
+from simulations.scorecard.provable import groups
 from simulations.scorecard.report import scorecard, table
-from simulations.storage import ROWS_FILE, read_manifest, run_folder
+from simulations.storage import ROWS_FILE, read_manifest, read_rows, run_folder
+from theory.prediction import critical_frequency
+from theory.transitions import crossing
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,7 +49,17 @@ def benchmark_line(root: Path = ROOT) -> str:
         f"One exact factored step takes {result['seconds_factored']:.2f} s where the dense step takes "
         f"{result['seconds_dense']:.2f} s: {result['ratio']:.0f} times as fast, on one thread, in one run "
         f"({size}, M = {result['n_neurons']:,}, p = {result['target_frequency']}, {result['dtype']}; "
-        "`sae-recovery benchmark --out results`). " + _training_line(result["training"])
+        "`sae-recovery benchmark --large --out results`). "
+        + _training_line(result["training"])
+        + _large_line(result["learnability_large"])
+    )
+
+
+def _large_line(result: Mapping[str, Any]) -> str:
+    """Return the sentence on learnability at a size beyond any dictionary."""
+    return (
+        f" Learnability at n = {result['n_features']:,} (d = {result['d_model']:,}, N = {result['n_samples']:,}) is "
+        f"measured in {result['seconds']:.0f} s and {result['peak_memory_gb']:.1f} GB."
     )
 
 
@@ -65,6 +79,48 @@ def _training_line(result: Mapping[str, Any]) -> str:
     )
 
 
+def controller_table(root: Path = ROOT) -> str:
+    """Return the Markdown table of GBA's controllers from the rows of time_to_recovery: speed, error and stability."""
+    columns = {
+        "steps_to_target": "steps until 9 in 10 neurons fire at most 1.25 times their target",
+        "control_error": "error at the end, median of abs(log p / target)",
+        "control_fluctuation": "change between the last two buffers, the same of p",
+        "feature_recovery_rate": "recovery",
+    }
+    lines = ["| controller | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
+    folders = [run_folder(root / "results", "time_to_recovery", preset) for preset in reversed(PRESETS)]
+    rows = read_rows(next(each for each in folders if (each / ROWS_FILE).is_file()))
+    for name, part in rows[rows["algorithm"] == "gba"].groupby("controller", sort=False):
+        means = [float(part[column].mean()) for column in columns]
+        cells = ["never" if math.isnan(each) else f"{each:.3g}" for each in means]
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+LARGE_ENOUGH = 1_024  # features, from which the prediction is judged
+
+
+def prediction_line(root: Path = ROOT) -> str:
+    """Return the sentence on the error of the prediction without simulation, over the rows of scaling at d = n/2."""
+    folders = [run_folder(root / "results", "scaling", preset) for preset in reversed(PRESETS)]
+    rows = read_rows(next(each for each in folders if (each / ROWS_FILE).is_file()))
+    cuts = rows[(2 * rows["d_model"] == rows["n_features"]) & (rows["n_features"] >= LARGE_ENOUGH)]
+    ratios = []
+    for (n, s, center, n_samples, steps), part in groups(
+        cuts, "n_features", "sparsity", "center", "n_samples", "n_steps"
+    ):
+        measured = crossing(part["target_frequency"], part["learnable_fraction"])
+        expected = critical_frequency(int(n), int(n) // 2, int(s), int(n_samples), int(steps), center=bool(center))
+        ratios += [expected / measured] if math.isfinite(measured) else []
+    worst = max(ratios, key=lambda each: abs(math.log(each)))
+    rms = math.sqrt(sum(math.log(each) ** 2 for each in ratios) / len(ratios))
+    return (
+        f"Predicted over measured critical p at d = n/2, n >= {LARGE_ENOUGH:,}, {len(ratios)} settings of `scaling`: root "
+        f"mean square of the logarithm {rms:.2f}, worst ratio {worst:.2f}. Derivation and limits: "
+        "[theory/PREDICTION.md](theory/PREDICTION.md)."
+    )
+
+
 def gallery() -> str:
     """Return the Markdown table of the figures, two in a row, but for the one at the top."""
     names = [name for name in EXPERIMENTS if name != "resonance"]
@@ -79,6 +135,8 @@ def rewrite(text: str, root: Path = ROOT) -> str:
         "experiments": experiment_table(root),
         "benchmark": benchmark_line(root),
         "gallery": gallery(),
+        "prediction": prediction_line(root),
+        "controllers": controller_table(root),
         "scorecard": table(scorecard(root / "results"), "results/"),
     }
     for name, content in parts.items():
