@@ -115,8 +115,8 @@ def prediction_line(root: Path = ROOT) -> str:
     worst = max(ratios, key=lambda each: abs(math.log(each)))
     rms = math.sqrt(sum(math.log(each) ** 2 for each in ratios) / len(ratios))
     return (
-        f"Predicted over measured critical p at d = n/2, n >= {LARGE_ENOUGH:,}, {len(ratios)} settings of `scaling`: root "
-        f"mean square of the logarithm {rms:.2f}, worst ratio {worst:.2f}. Derivation and limits: "
+        f"Predicted over measured critical p at d = n/2, n >= {LARGE_ENOUGH:,}, {len(ratios)} settings of `scaling`: "
+        f"root mean square of the logarithm {rms:.2f}, worst ratio {worst:.2f}. Derivation and limits: "
         "[theory/PREDICTION.md](theory/PREDICTION.md)."
     )
 
