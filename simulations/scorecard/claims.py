@@ -31,7 +31,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Every feature is recovered inside the band at sufficient width",
         "Theorem 6.1",
         "learnability",
-        "learnable fraction (infinite width) of cells inside the band, largest n: above 0.95",
+        "learnable fraction of cells inside the band at the largest n: above 0.95; undecided where it rises with n",
         provable.inside_band,
     ),
     Claim(

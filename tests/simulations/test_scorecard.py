@@ -117,6 +117,11 @@ def test_inside_band_takes_the_largest_size() -> None:
     assert provable.inside_band(learnability(lambda p, n: 1.0 if n == 4_096 else 0.0))[1] == SUPPORTED
 
 
+def test_inside_band_is_undecided_while_it_rises() -> None:
+    rising = learnability(lambda p, n: 0.1 * math.log2(n) - 0.5 + 1e-4 * math.sin(1e4 * p))
+    assert provable.inside_band(rising)[1] == UNDECIDED
+
+
 @pytest.mark.parametrize(("rate", "verdict"), [(0.0, SUPPORTED), (1.0, CONTRADICTED)])
 def test_below_the_band(rate: float, verdict: str) -> None:
     assert provable.below_the_band(learnability(lambda p, n: rate + 1e-4 * math.sin(1e4 * p)))[1] == verdict
