@@ -25,6 +25,7 @@ ACTIVATIONS = Experiment(
             "n_samples": (20_000,),
             "n_neurons": (1_024,),
             "center": (True,),
+            "seed": (0, 1, 2),
             "activation": ("relu", "smooth-relu", "jumprelu"),
             "target_frequency": grid(3e-4, 0.1, 6),
         },
