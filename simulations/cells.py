@@ -100,7 +100,8 @@ def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, 
     Raises ValueError when they differ in anything else, or for a device that is not there.
     """
     if len({batch_key(each) for each in cells}) != 1:
-        raise ValueError(f"cells of one batch may differ in {', '.join(batch_axes(cells[0]))} only")
+        *most, last = batch_axes(cells[0])
+        raise ValueError(f"cells of one batch may differ in {', '.join(most)} and {last} only")
     begin = time.perf_counter()
     first = cells[0]
     device, dtype = resolve_device(first.device), DTYPES[first.dtype]
