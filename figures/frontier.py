@@ -80,10 +80,8 @@ def _frontier(axes: Axes, table: pd.DataFrame, column: str) -> None:
             part = part[_is_usual(part, "n_groups", "low_target_frequency")]
         found = []
         for _, point in part.groupby(along):
-            x, y = (
-                intervals.mean(point["l0"], 1e-9),
-                intervals.mean(point[column], 1e-9 if column == UNEXPLAINED else 0),
-            )
+            x = intervals.log_mean(point["l0"])  # on a logarithmic axis the mean is the geometric one
+            y = intervals.log_mean(point[column]) if column == UNEXPLAINED else intervals.mean(point[column], 0, 1)
             if x.n_values and y.n_values:
                 found.append((x.value, y.value))
                 intervals.bar(axes, x, y, color=methods.LOOKS[name].colour, gid=f"interval-{name}")
