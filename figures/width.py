@@ -30,6 +30,7 @@ from figures.style import (
     styled,
 )
 from theory.conditions import EPSILON, conditions
+from theory.scaling import fit_slope
 
 Array = npt.NDArray[np.float64]
 FREE = ("target_frequency", "sparsity", "n_features", "d_model", "n_samples", "n_neurons", "instrument")
@@ -110,12 +111,8 @@ def _slope(x: Array, table: pd.DataFrame) -> str:
     """Return "0.9 +- 0.2", the slope of log10 M in `x` by least squares weighted by the intervals, or nothing."""
     y, low, high = (table[name].to_numpy(dtype=float) for name in (VALUE, LOW, HIGH))
     good = np.isfinite(y) & np.isfinite(low) & np.isfinite(high) & (high > low)
-    if good.sum() < 2 or np.ptp(x[good]) == 0:
-        return ""
-    weight = (2 * NORMAL / (high[good] - low[good])) ** 2
-    from_mean = x[good] - np.average(x[good], weights=weight)
-    information = float(weight @ from_mean**2)
-    return rf"{float(weight * from_mean @ y[good]) / information:.2f} $\pm$ {NORMAL / math.sqrt(information):.2f}"
+    found = fit_slope(x[good], y[good], (high - low)[good] / (2 * NORMAL))
+    return rf"{found.value:.2f} $\pm$ {(found.high - found.low) / 2:.2f}" if math.isfinite(found.value) else ""
 
 
 def _points(axes: Axes, x: Array, table: pd.DataFrame, colour: str, name: str) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from simulations.experiments import EXPERIMENTS, PRESETS
-from simulations.scorecard.provable import groups
+from simulations.scorecard import exponents
+from simulations.scorecard.critical import groups
 from simulations.scorecard.report import scorecard, table
 from simulations.storage import ROWS_FILE, read_manifest, read_rows, run_folder
 from theory.prediction import critical_frequency
@@ -121,6 +122,12 @@ def prediction_line(root: Path = ROOT) -> str:
     )
 
 
+def exponent_table(root: Path = ROOT) -> str:
+    """Return the Markdown table of measured exponents, of centred data; the scorecard has all of them."""
+    lines = [each for each in exponents.exponents(root / "results") if each["centred"]]
+    return exponents.table(lines, "results/")
+
+
 def gallery() -> str:
     """Return the Markdown table of the figures, two in a row, but for the one at the top."""
     names = [name for name in EXPERIMENTS if name != "resonance"]
@@ -137,6 +144,7 @@ def rewrite(text: str, root: Path = ROOT) -> str:
         "gallery": gallery(),
         "prediction": prediction_line(root),
         "controllers": controller_table(root),
+        "exponents": exponent_table(root),
         "scorecard": table(scorecard(root / "results"), "results/"),
     }
     for name, content in parts.items():

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from theory.checks import at_least, real
+from theory.checks import FloatArray, at_least, real
 
 LEVELS = (0.25, 0.75)  # between which the transition width is measured
 
@@ -17,18 +17,45 @@ def crossing(x: npt.ArrayLike, y: npt.ArrayLike, level: float = 0.5, *, falling:
 
     x (k,) positive, in any order; y (k,).  Ours.  Raises ValueError for other shapes or an x that is not positive.
     """
+    found = _bracket(x, y, level, falling)
+    if found is None:
+        return math.nan
+    _, (left, right), (start, end) = found
+    return float(np.exp(left + (right - left) * (level - start) / (end - start)))
+
+
+def crossing_error(
+    x: npt.ArrayLike, y: npt.ArrayLike, errors: npt.ArrayLike, level: float = 0.5, *, falling: bool = True
+) -> float:
+    """Return the standard error of log(crossing) that follows, to first order, from independent errors (k,) of y.
+
+    NaN where y does not cross.  Other arguments and errors as in `crossing`.
+    """
+    found = _bracket(x, y, level, falling)
+    if found is None:
+        return math.nan
+    places, (left, right), (start, end) = found
+    error = at_least("errors", errors, 0)[places]
+    slopes = np.array([end - level, level - start]) * (right - left) / (end - start) ** 2
+    return float(np.hypot(*(slopes * error)))
+
+
+def _bracket(
+    x: npt.ArrayLike, y: npt.ArrayLike, level: float, falling: bool
+) -> tuple[npt.NDArray[np.intp], FloatArray, FloatArray] | None:
+    """Return the places of the two points around the crossing, their log x and their y, or None without one."""
     x, y = at_least("x", x, np.finfo(float).tiny), real("y", y)
     if x.ndim != 1 or x.shape != y.shape:
         raise ValueError(f"x {x.shape} and y {y.shape}, but should have one shape (k,)")
     order = np.argsort(x)
-    u, v = np.log(x[order]), y[order]
+    v = y[order]
     before, after = (v[:-1] >= level, v[1:] < level) if falling else (v[:-1] < level, v[1:] >= level)
     places = np.flatnonzero(before & after)
     if not len(places):
-        return math.nan
+        return None
     k = places[-1 if falling else 0]
-    share = (level - v[k]) / (v[k + 1] - v[k])
-    return float(np.exp(u[k] + share * (u[k + 1] - u[k])))
+    pair = order[k : k + 2]
+    return pair, np.log(x[pair]), y[pair]
 
 
 def transition_width(x: npt.ArrayLike, y: npt.ArrayLike, *, falling: bool = True) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from simulations.experiments.provable import band_centre
+from simulations.scorecard.critical import LEARNABLE, Points, critical, groups
 from simulations.scorecard.verdicts import (
     CONTRADICTED,
     SUPPORTED,
@@ -25,7 +27,7 @@ from theory.conditions import band
 from theory.scaling import CRITICAL_DIMENSION_EXPONENT, upper_edge_exponent
 from theory.transitions import crossing
 
-LEARNABLE = "learnable_fraction"
+NORMAL = 1.96  # of intervals of level 95 %
 RECOVERED = "feature_recovery_rate"
 
 
@@ -55,33 +57,22 @@ def below_the_band(rows: pd.DataFrame) -> tuple[Effect, str]:
     return effect, below(effect, 0.5)
 
 
-def constant_steps(rows: pd.DataFrame) -> tuple[Effect, str]:
-    """Return the slope over log2 n of the steps to nine tenths of the best recovery, for runs that recover a half."""
-    x, y = [], []
+def steps_needed(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return n and the steps to nine tenths of the best recovery, of the runs that recover a half: each (k,)."""
+    found = []
     for n, text in rows[["n_features", "recovery_per_step"]].to_numpy():
         history = np.array([float(each) for each in str(text).split()])
         if history.max() >= 0.5:
-            x.append(np.log2(n))
-            y.append(int(np.argmax(history >= 0.9 * history.max())))
-    effect = slope(x, y)
+            found.append((n, np.argmax(history >= 0.9 * history.max())))
+    n, steps = np.array(found, dtype=np.float64).reshape(-1, 2).T
+    return n, steps
+
+
+def constant_steps(rows: pd.DataFrame) -> tuple[Effect, str]:
+    """Return the slope over log2 n of the steps to nine tenths of the best recovery, for runs that recover a half."""
+    n, steps = steps_needed(rows)
+    effect = slope(np.log2(n), steps)
     return effect, equal(effect, 0.0, 0.25)
-
-
-def groups(rows: pd.DataFrame, *by: str) -> Iterator[tuple[tuple[float, ...], pd.DataFrame]]:
-    """Yield the rows of each combination of values of numeric columns."""
-    for key, part in rows.groupby(list(by)):
-        values: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
-        yield tuple(float(each) for each in values), part
-
-
-def _critical(rows: pd.DataFrame, along: str, falling: bool) -> np.ndarray:
-    """Return (n, critical value of `along` at a learnable fraction of 1/2) for each n that has one, (k, 2)."""
-    points = []
-    for (n,), part in groups(rows, "n_features"):
-        rates = part.groupby(along)[LEARNABLE].mean()
-        critical = crossing(rates.index.to_numpy(), rates.to_numpy(), falling=falling)
-        points += [(n, critical)] if np.isfinite(critical) else []
-    return np.array(points).reshape(-1, 2)
 
 
 def upper_edge(rows: pd.DataFrame) -> tuple[Effect, str]:
@@ -89,10 +80,10 @@ def upper_edge(rows: pd.DataFrame) -> tuple[Effect, str]:
     effects = []
     cuts = rows[2 * rows["d_model"] == rows["n_features"]]
     for (s, _), part in groups(cuts, "sparsity", "center"):
-        points = _critical(part, "target_frequency", falling=True)
-        if len(points) > 2:
-            found, exponent = slope(*np.log(points).T), upper_edge_exponent(s)
-            effects.append(Effect(*(each - exponent for each in found)))
+        points = critical(part, "target_frequency")
+        if len(points.x) > 2:
+            exponent = upper_edge_exponent(s)
+            effects.append(Effect(*(each - exponent for each in points.exponent())))
     return _least(effects, lambda effect: above(effect, 0.0))
 
 
@@ -100,7 +91,7 @@ def critical_dimension(rows: pd.DataFrame) -> tuple[Effect, str]:
     """Return the slope of log critical d over log n along the cut at p = 1/n, with centred data where there are any."""
     cut = rows[2 * rows["d_model"] != rows["n_features"]]
     cut = cut[cut["center"] == cut["center"].max()]
-    effect = slope(*np.log(_critical(cut, "d_model", falling=False)).T)
+    effect = critical(cut, "d_model", falling=False).exponent()
     return effect, equal(effect, CRITICAL_DIMENSION_EXPONENT, 0.15)
 
 
@@ -111,16 +102,34 @@ def _least(effects: list[Effect], verdict: Callable[[Effect], str]) -> tuple[Eff
     return min(effects, key=lambda each: each.value), both(*map(verdict, effects))
 
 
-def _widths(rows: pd.DataFrame) -> pd.DataFrame:
-    known: pd.DataFrame = rows[(rows["instrument"] == "width") & np.isfinite(rows["log10_required_width"])]
-    return known
+def widths(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of probes in which the required width and its interval are known."""
+    names = ("log10_required_width", "log10_required_width_low", "log10_required_width_high")
+    known = np.logical_and.reduce([np.isfinite(pd.to_numeric(rows[name], errors="coerce")) for name in names])
+    part: pd.DataFrame = rows[(rows["instrument"] == "width") & known]
+    return part
+
+
+def width_slices(known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows over n, at the centre of the band for each n, and the others, over p at one n."""
+    centre = [band_centre(*map(int, each)) for each in known[["n_features", "d_model", "sparsity"]].to_numpy()]
+    over_n = np.isclose(known["target_frequency"], centre, rtol=1e-6)
+    return known[over_n], known[~over_n]
+
+
+def width_points(part: pd.DataFrame, x: pd.Series) -> Points:
+    """Return the required width over `x`, its error from the interval."""
+    span = part["log10_required_width_high"] - part["log10_required_width_low"]
+    errors = np.maximum(span.to_numpy(dtype=float) * math.log(10) / (2 * NORMAL), 1e-6)
+    return Points(x.to_numpy(dtype=float), 10 ** part["log10_required_width"].to_numpy(dtype=float), errors)
 
 
 def width_in_frequency(rows: pd.DataFrame) -> tuple[Effect, str]:
-    """Return the largest over s of the slope of log M* over log(1/p), divided by s."""
+    """Return the largest over s and centring of the exponent of M* over 1/p, divided by s."""
     effects = []
-    for (s, *_), part in groups(_widths(rows), "sparsity", "n_features", "d_model", "center"):
-        found = slope(-np.log10(part["target_frequency"]), part["log10_required_width"])
+    _, over_p = width_slices(widths(rows))
+    for (s, *_), part in groups(over_p, "sparsity", "n_features", "center"):
+        found = width_points(part, 1 / part["target_frequency"]).exponent()
         if np.isfinite(found.value):
             effects.append(Effect(*(-each / s for each in (found.value, found.high, found.low))))
     effect, verdict = _least(effects, lambda each: above(each, -1.0))
@@ -128,28 +137,35 @@ def width_in_frequency(rows: pd.DataFrame) -> tuple[Effect, str]:
 
 
 def width_in_n(rows: pd.DataFrame) -> tuple[Effect, str]:
-    """Return the slope of log M* over log n at the sparsity that is measured at most n, each p times n apart."""
-    widths = _widths(rows)
-    if widths.empty:
-        return UNKNOWN, below(UNKNOWN, 1.0)
-    sizes = widths.groupby("sparsity")["n_features"].nunique()
-    part = widths[widths["sparsity"] == sizes.idxmax()]
-    best = np.array([(n, group["log10_required_width"].min()) for (n,), group in groups(part, "n_features")])
-    effect = slope(np.log10(best[:, 0]), best[:, 1])
-    return effect, below(effect, 1.0)
+    """Return the larger over centring of the exponent of M* over n, p at the centre of the band."""
+    effects = []
+    over_n, _ = width_slices(widths(rows))
+    for _, part in groups(over_n, "sparsity", "center"):
+        found = width_points(part, part["n_features"]).exponent()
+        if np.isfinite(found.value):
+            effects.append(Effect(*(-each for each in (found.value, found.high, found.low))))
+    effect, verdict = _least(effects, lambda each: above(each, -1.0))
+    return Effect(-effect.value, -effect.high, -effect.low), verdict
 
 
-def cooccurrence(rows: pd.DataFrame) -> tuple[Effect, str]:
-    """Return the mean over n of log2(critical rho_2 sqrt(n)); critical where half of the recovery without is left."""
+def critical_cooccurrence(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return n and the rho_2 at which half of the recovery without planting is left, where it falls so far: (k,)."""
     found = []
     for (n, s), part in groups(rows, "n_features", "sparsity"):
         q = (s - 1) / (n - 1)
         planted = part["support_law"].str.partition(":")[2].astype(float)
         rho = q + 2 * planted / s * (1 - q) * (1 - (s - 2) / (n - 3))
         rates = part.groupby(rho)[RECOVERED].mean()
-        critical = crossing(rates.index.to_numpy(), rates.to_numpy() / rates.iloc[0])
-        found.append(np.log2(critical * np.sqrt(n)))
-    effect = mean([each for each in found if np.isfinite(each)])
+        found.append((n, crossing(rates.index.to_numpy(), rates.to_numpy() / rates.iloc[0])))
+    table = np.array(found).reshape(-1, 2)
+    n, rho = table[np.isfinite(table[:, 1])].T
+    return n, rho
+
+
+def cooccurrence(rows: pd.DataFrame) -> tuple[Effect, str]:
+    """Return the mean over n of log2(critical rho_2 sqrt(n)); critical where half of the recovery without is left."""
+    n, rho = critical_cooccurrence(rows)
+    effect = mean(np.log2(rho * np.sqrt(n)))
     return effect, equal(effect, 0.0, 1.0)
 
 

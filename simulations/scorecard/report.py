@@ -11,6 +11,7 @@ from typing import Any
 from simulations import __version__
 from simulations.experiments import PRESETS
 from simulations.provenance import provenance
+from simulations.scorecard import exponents as slopes
 from simulations.scorecard.claims import CLAIMS, Claim
 from simulations.scorecard.verdicts import NOT_TESTED, UNKNOWN
 from simulations.storage import ROWS_FILE, check_writable, read_rows, replace, run_folder, strict
@@ -78,13 +79,18 @@ NOTE = """The theorem's conditions are sufficient and hide constants: "contradic
 at the sizes measured, with every constant taken as one. Verdicts follow from the declared rules in
 `simulations/scorecard/`; a claim is undecided where the interval crosses the threshold, or where there is none."""
 
+SLOPES = """Slopes of logarithms (of steps: per doubling of n) by regression weighted by the errors of the points, with
+intervals that widen where the points scatter more than their errors. The exponents of the theorem are those of
+sufficient conditions at eps = zeta = 0, over the same points: a critical p may fall more slowly, a required width grow
+more slowly."""
+
 
 def write(results: Path, out: Path, command: Sequence[str]) -> dict[str, Any]:
     """Write OUT/scorecard.md and .json from the rows in `results`; return the counts of verdicts and the lines."""
-    lines = scorecard(results)
+    lines, exponents = scorecard(results), slopes.exponents(results)
     check_writable(out)
-    text = f"# Scorecard\n\n{NOTE}\n\n{table(lines)}\n"
-    told = strict({"claims": lines, "version": __version__, **provenance(command)})
+    text = f"# Scorecard\n\n{NOTE}\n\n{table(lines)}\n\n## Exponents\n\n{SLOPES}\n\n{slopes.table(exponents)}\n"
+    told = strict({"claims": lines, "exponents": exponents, "version": __version__, **provenance(command)})
     replace(out / "scorecard.json", (json.dumps(told, indent=2, allow_nan=False) + "\n").encode())
     replace(out / "scorecard.md", text.encode())
     counts: dict[str, int] = {}

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
+from theory.scaling import fit_slope
+
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 UNDECIDED, NOT_TESTED = "undecided at this size", "not tested yet"
 VERDICTS = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_TESTED)
@@ -39,21 +41,8 @@ def mean(values: npt.ArrayLike) -> Effect:
 
 
 def slope(x: npt.ArrayLike, y: npt.ArrayLike, errors: npt.ArrayLike | None = None) -> Effect:
-    """Return the slope of y over x by (weighted) least squares, with its t-interval from the residuals.
-
-    `errors` are standard errors of y.  Unknown for fewer than three points or a single x.
-    """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if x.size < 3 or np.ptp(x) == 0:
-        return UNKNOWN
-    weight = np.ones_like(x) if errors is None else 1 / np.square(np.asarray(errors, dtype=np.float64))
-    centre = np.average(x, weights=weight)
-    spread = float(np.sum(weight * (x - centre) ** 2))
-    value = float(np.sum(weight * (x - centre) * y) / spread)
-    rest = y - np.average(y, weights=weight) - value * (x - centre)
-    error = math.sqrt(float(np.sum(weight * rest**2)) / (x.size - 2) / spread)
-    half = float(student.ppf((1 + LEVEL) / 2, x.size - 2)) * error
-    return Effect(value, value - half, value + half)
+    """Return the slope of y over x as an effect; arguments and interval as in theory.scaling.fit_slope."""
+    return Effect(*fit_slope(x, y, errors))
 
 
 def above(effect: Effect, threshold: float) -> str:

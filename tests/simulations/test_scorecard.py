@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from simulations.columns import RESULT_COLUMNS
 from simulations.experiments import EXPERIMENTS
+from simulations.experiments.provable import band_centre
 from simulations.experiments.trained import TOY_BEST, TOY_DATA, TOY_DEFAULT, TOY_METHODS
 from simulations.scorecard import provable, trained
 from simulations.scorecard.claims import CLAIMS
@@ -151,26 +152,33 @@ def test_constant_steps(growth: int, verdict: str) -> None:
     assert provable.constant_steps(frame(rows))[1] == verdict
 
 
+def required(log10_width: float, error: float = 0.01) -> dict[str, float]:
+    """A required width with its interval."""
+    name = "log10_required_width"
+    return {name: log10_width, f"{name}_low": log10_width - error, f"{name}_high": log10_width + error}
+
+
 @pytest.mark.parametrize(("share", "verdict"), [(0.5, SUPPORTED), (1.5, CONTRADICTED)])
 def test_width_in_frequency(share: float, verdict: str) -> None:
     rows = [
-        cell(instrument="width", sparsity=s, target_frequency=p, log10_required_width=3 - share * s * math.log10(p))
+        cell(instrument="width", sparsity=s, target_frequency=p, **required(3 - share * s * math.log10(p)))
         for s in (3, 5)
         for p in (0.001, 0.003, 0.01, 0.03)
     ]
     assert provable.width_in_frequency(frame(rows))[1] == verdict
-    assert (
-        provable.width_in_frequency(frame(rows[:0] or [cell()]).assign(log10_required_width=math.nan))[1] == NOT_TESTED
-    )
+    assert provable.width_in_frequency(frame([cell(**required(math.nan))]))[1] == NOT_TESTED
 
 
 @pytest.mark.parametrize(("power", "verdict"), [(0.5, SUPPORTED), (2.0, CONTRADICTED)])
 def test_width_in_n(power: float, verdict: str) -> None:
     rows = [
-        cell(instrument="width", n_features=n, log10_required_width=1 + power * math.log10(n))
+        cell(instrument="width", n_features=n, d_model=n // 2, target_frequency=band_centre(n, n // 2, 3),
+             **required(1 + power * math.log10(n)))
         for n in (64, 128, 256, 512)
-    ]
-    assert provable.width_in_n(frame(rows))[1] == verdict
+    ]  # fmt: skip
+    elsewhere = cell(instrument="width", n_features=64, d_model=32, target_frequency=0.2, **required(20))
+    unknown = cell(instrument="width", n_features=1_024, d_model=512, target_frequency=band_centre(1_024, 512, 3))
+    assert provable.width_in_n(frame([*rows, elsewhere, unknown]))[1] == verdict
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, SUPPORTED), (8.0, CONTRADICTED)])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.transitions import crossing, transition_width
+from theory.transitions import crossing, crossing_error, transition_width
 
 
 def test_crossing_by_hand() -> None:
@@ -24,6 +24,32 @@ def test_the_last_fall_counts_and_the_first_rise() -> None:
     x, y = [1, 10, 100, 1000, 10_000], [1, 0, 1, 0, 1]
     assert crossing(x, y) == pytest.approx(10**2.5)
     assert crossing(x, y, falling=False) == pytest.approx(10**1.5)
+
+
+def test_the_error_of_a_crossing_by_hand() -> None:
+    # On a chord of slope -1/log(100) through 1/2 half-way, either end counts half: an error e in both moves log x by
+    # log(100) e / sqrt(2).  At level 3/4 the left end counts 3/4, the right one 1/4.
+    e = 0.02
+    assert crossing_error([100, 1], [0, 1], [e, e]) == pytest.approx(math.log(100) * e / 2**0.5)
+    assert crossing_error([1, 100], [1, 0], [e, 0], 0.75) == pytest.approx(math.log(100) * e * 3 / 4)
+    assert crossing_error([1, 100], [1, 0], [0, e], 0.75) == pytest.approx(math.log(100) * e / 4)
+    assert crossing_error([1, 100], [0, 1], [0, e], 0.75, falling=False) == pytest.approx(math.log(100) * e * 3 / 4)
+    assert math.isnan(crossing_error([1, 2], [1, 1], [e, e]))
+    with pytest.raises(ValueError, match="errors=-1"):
+        crossing_error([1, 2], [1, 0], [-1, 0])
+
+
+@given(st.lists(st.floats(0.05, 0.95), min_size=4, max_size=8), st.booleans(), st.integers(0, 10**6))
+def test_the_error_of_a_crossing_is_the_spread_over_small_errors(y: list[float], falling: bool, seed: int) -> None:
+    x, rng = np.geomspace(1, 100, len(y)), np.random.default_rng(seed)
+    rates, errors = np.array(y), 1e-7 * (1 + np.arange(len(y)))
+    if np.abs(np.diff(rates)).min() < 1e-2 or np.abs(rates - 0.5).min() < 1e-3:
+        return  # first order holds for errors far below the steps
+    found = crossing_error(x, rates, errors, falling=falling)
+    moved = [np.log(crossing(x, rates + errors * rng.standard_normal(len(y)), falling=falling)) for _ in range(400)]
+    # The standard deviation of 400 draws errs by 3.5 %: five of these.
+    if math.isfinite(found):
+        assert np.std(moved) == pytest.approx(found, rel=0.18)
 
 
 def test_no_crossing_is_nan() -> None:
