@@ -40,6 +40,10 @@ def _usual_activation(settings: Settings) -> str:
     return "jumprelu" if settings.algorithm in ("gba", "ba", "jumprelu") else "relu"
 
 
+def _usual_penalty(settings: Settings) -> float:
+    return 0.1 if settings.algorithm in ("l1", "dictionary-learning") else 0.01
+
+
 def _decoupled(settings: Settings) -> float:
     return 0.01 if settings.algorithm in ("gba", "ba") else 1.0
 
@@ -136,7 +140,10 @@ class Settings:
     weight_decay: float = _setting(0.01, "of adamw", checks.number(0, high_open=True))
     k: int = _setting(3, "K of topk and batchtopk; default s", checks.k, _as_sparse_as_data)
     penalty: float = _setting(
-        0.01, "sparsity penalty of l1, jumprelu, dictionary-learning", checks.number(0, high_open=True)
+        0.01,
+        "sparsity penalty of l1, dictionary-learning (0.1) and jumprelu (0.01)",
+        checks.number(0, high_open=True),
+        _usual_penalty,
     )
     penalty_kind: str = _setting("l0", "penalty of jumprelu: l0 or tanh", checks.names("l0", "tanh"))
     bandwidth: float = _setting(

@@ -122,13 +122,12 @@ SENSITIVITY_CHOICES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
     "l1, penalty": ("l1", "penalty", (0.01, 0.03, 0.1, 0.3)),
     "topk, K": ("topk", "k", (1, 3, 9, 27)),
 }
-SENSITIVITY_COMMON: dict[str, dict[str, Any]] = {"l1": {"penalty": 0.1}}
 
 
 def _sensitivity(point: dict[str, Any]) -> dict[str, Any]:
     method, setting, values = SENSITIVITY_CHOICES[point.pop("choice")]
     value = values[point.pop("value")]
-    return METHODS[method] | SENSITIVITY_COMMON.get(method, {}) | {"schedule": "linear", setting: value} | point
+    return METHODS[method] | {"schedule": "linear", setting: value} | point
 
 
 SENSITIVITY = Experiment(
@@ -173,9 +172,9 @@ TIMED_METHODS: dict[str, dict[str, Any]] = {
     "ba": METHODS["ba"] | {"target_frequency": 0.01},
     "topk": METHODS["topk"],
     "batchtopk": METHODS["batchtopk"],
-    "l1": METHODS["l1"] | {"penalty": 0.1},
+    "l1": METHODS["l1"],
     "jumprelu": METHODS["jumprelu"],
-    "dictionary-learning": {"algorithm": "dictionary-learning", "penalty": 0.1, "batch_size": 256},
+    "dictionary-learning": {"algorithm": "dictionary-learning", "batch_size": 256},
 }
 # The provable algorithm needs no gradient but width: eight times that of the trained ones.
 PROVABLE: dict[str, Any] = {"bias_policy": "tracking", "target_frequency": 0.006, "center": True, "n_steps": 8}

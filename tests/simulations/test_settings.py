@@ -145,6 +145,24 @@ def test_the_ends_of_the_ranges_are_allowed(given: dict[str, Any]) -> None:
     Settings(**({"n_neurons": 8, "n_groups": 2} | given))
 
 
+def test_defaults_follow_the_algorithm_and_give_way_to_what_is_given() -> None:
+    names = ("initial_scale", "penalty", "activation", "batch_size", "n_steps", "n_samples")
+    defaults = {name: tuple(getattr(Settings(algorithm=name), each) for each in names) for name in ALGORITHMS}
+    drawn = (512, 6_000, 512 * 6_000)
+    assert defaults == {
+        "modified-ba": (1.0, 0.01, "relu", 0, 5, 30_000),
+        "gba": (0.01, 0.01, "jumprelu", *drawn),
+        "ba": (0.01, 0.01, "jumprelu", *drawn),
+        "topk": (1.0, 0.01, "relu", *drawn),
+        "batchtopk": (1.0, 0.01, "relu", *drawn),
+        "l1": (1.0, 0.1, "relu", *drawn),
+        "jumprelu": (1.0, 0.01, "jumprelu", *drawn),
+        "dictionary-learning": (1.0, 0.1, "relu", *drawn),
+    }
+    given = Settings(algorithm="gba", initial_scale=0.5, penalty=0.3)
+    assert (given.initial_scale, given.penalty) == (0.5, 0.3)
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_rows_hold_all_of_the_settings(algorithm: str) -> None:
     settings = Settings(
