@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from simulations.experiments import EXPERIMENTS, PRESETS
+from simulations.laws.registry import REGISTRIES
 from simulations.scorecard import exponents
 from simulations.scorecard.critical import groups
 from simulations.scorecard.report import scorecard, table
@@ -122,6 +124,15 @@ def prediction_line(root: Path = ROOT) -> str:
     )
 
 
+def law_lines() -> str:
+    """Return the Markdown list of the laws of the statistical model, as they are written on the command line."""
+    lines = []
+    for kind, registry in REGISTRIES.items():
+        importlib.import_module(registry.module)
+        lines.append(f"- `--{kind}-law`: " + ", ".join(f"`{law.usage}`" for law in registry.laws.values()))
+    return "\n".join(lines)
+
+
 def exponent_table(root: Path = ROOT) -> str:
     """Return the Markdown table of measured exponents, of centred data; the scorecard has all of them."""
     lines = [each for each in exponents.exponents(root / "results") if each["centred"]]
@@ -145,6 +156,7 @@ def rewrite(text: str, root: Path = ROOT) -> str:
         "prediction": prediction_line(root),
         "controllers": controller_table(root),
         "exponents": exponent_table(root),
+        "laws": law_lines(),
         "scorecard": table(scorecard(root / "results"), "results/"),
     }
     for name, content in parts.items():
