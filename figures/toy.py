@@ -173,7 +173,7 @@ def _describe_best(axes: Axes, table: pd.DataFrame, lines: Sequence[str], roles:
     for y, best in told:
         knob = KNOB.get(best["algorithm"], USUAL_KNOB)[0]
         symbol = {"initial_scale": "a", "penalty": r"\lambda"}[knob]
-        text = f"{best['n_neurons']:.0f}, {best['n_steps']:,.0f}, {best['learning_rate']:g}, ${symbol}$ {best[knob]:g}"
+        text = f"{best['n_neurons']:,.0f}, {best['n_steps']:,.0f}, {best['learning_rate']:g}, ${symbol}$ {best[knob]:g}"
         axes.annotate(text, (1.06, y), **style)
     if told:
         axes.annotate("best: $M$, steps, rate, knob", (1.06, -0.72), **style)
