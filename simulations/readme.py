@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from simulations.experiments import EXPERIMENTS, PRESETS
 from simulations.laws.registry import REGISTRIES
 from simulations.scorecard import exponents
@@ -91,8 +93,7 @@ def controller_table(root: Path = ROOT) -> str:
         "feature_recovery_rate": "recovery",
     }
     lines = ["| controller | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
-    folders = [run_folder(root / "results", "time_to_recovery", preset) for preset in reversed(PRESETS)]
-    rows = read_rows(next(each for each in folders if (each / ROWS_FILE).is_file()))
+    rows = _largest_preset(root, "time_to_recovery")
     for name, part in rows[rows["algorithm"] == "gba"].groupby("controller", sort=False):
         means = [float(part[column].mean()) for column in columns]
         cells = ["never" if math.isnan(each) else f"{each:.3g}" for each in means]
@@ -103,24 +104,38 @@ def controller_table(root: Path = ROOT) -> str:
 LARGE_ENOUGH = 1_024  # features, from which the prediction is judged
 
 
-def prediction_line(root: Path = ROOT) -> str:
-    """Return the sentence on the error of the prediction without simulation, over the rows of scaling at d = n/2."""
-    folders = [run_folder(root / "results", "scaling", preset) for preset in reversed(PRESETS)]
-    rows = read_rows(next(each for each in folders if (each / ROWS_FILE).is_file()))
-    cuts = rows[(2 * rows["d_model"] == rows["n_features"]) & (rows["n_features"] >= LARGE_ENOUGH)]
+def _largest_preset(root: Path, experiment: str) -> pd.DataFrame:
+    folders = [run_folder(root / "results", experiment, preset) for preset in reversed(PRESETS)]
+    return read_rows(next(each for each in folders if (each / ROWS_FILE).is_file()))
+
+
+def _agreement(rows: pd.DataFrame) -> str:
+    """Return how the predicted critical p compares with the measured one, where there is one."""
+    names = ("n_features", "d_model", "sparsity", "n_samples", "n_steps")
     ratios = []
-    for (n, s, center, n_samples, steps), part in groups(
-        cuts, "n_features", "sparsity", "center", "n_samples", "n_steps"
-    ):
+    for (center, *sizes), part in groups(rows, "center", *names):
         measured = crossing(part["target_frequency"], part["learnable_fraction"])
-        expected = critical_frequency(int(n), int(n) // 2, int(s), int(n_samples), int(steps), center=bool(center))
-        ratios += [expected / measured] if math.isfinite(measured) else []
-    worst = max(ratios, key=lambda each: abs(math.log(each)))
-    rms = math.sqrt(sum(math.log(each) ** 2 for each in ratios) / len(ratios))
+        if math.isfinite(measured):
+            ratios.append(critical_frequency(*map(int, sizes), center=bool(center)) / measured)
+    known = [each for each in ratios if math.isfinite(each)]
+    worst = max(known, key=lambda each: abs(math.log(each)))
+    rms = math.sqrt(sum(math.log(each) ** 2 for each in known) / len(known))
+    none = f", none predicted in {len(ratios) - len(known)}" if len(known) < len(ratios) else ""
+    return f"root mean square of the logarithm {rms:.2f}, worst ratio {worst:.2f}{none} ({len(ratios)} settings)"
+
+
+def prediction_line(root: Path = ROOT) -> str:
+    """Return the sentences on the error of the prediction without simulation: at d = n/2, and over d at s = 3."""
+    rows = _largest_preset(root, "scaling")
+    large = rows[(2 * rows["d_model"] == rows["n_features"]) & (rows["n_features"] >= LARGE_ENOUGH)]
+    others = _largest_preset(root, "learnability")
+    over_d = others[(others["n_features"] == LARGE_ENOUGH) & (others["sparsity"] == 3) & others["center"]]
+    steps, d = over_d["n_steps"].iloc[0], over_d["d_model"]
     return (
-        f"Predicted over measured critical p at d = n/2, n >= {LARGE_ENOUGH:,}, {len(ratios)} settings of `scaling`: "
-        f"root mean square of the logarithm {rms:.2f}, worst ratio {worst:.2f}. Derivation and limits: "
-        "[theory/PREDICTION.md](theory/PREDICTION.md)."
+        f"Predicted over measured critical p in the rows of `scaling` at d = n/2, n >= {LARGE_ENOUGH:,}, T = "
+        f"{large['n_steps'].iloc[0]}: {_agreement(large)}. In those of `learnability` at n = {LARGE_ENOUGH:,}, s = 3, "
+        f"centred, T = {steps}, where d goes from {d.min()} to {d.max():,}: {_agreement(over_d)}; the smaller d, the "
+        "worse. Derivation and limits: [theory/PREDICTION.md](theory/PREDICTION.md)."
     )
 
 

@@ -74,6 +74,7 @@ COOCCURRENCE = Experiment(
         "quick": {
             "samples_per_feature": (60,),
             "neurons_per_feature": (4,),
+            "seed": (0, 1, 2),
             "n_features": (64, 128, 256),
             "support_law": _planted(0, 0.05, 0.1, 0.2, 0.4, 0.7, 1),
         },

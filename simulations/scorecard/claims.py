@@ -87,7 +87,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Recovery breaks down where rho_2 passes 1/sqrt(n)",
         "Definition 5.2 (H3), Figures 10-11 (v1)",
         "cooccurrence",
-        "mean log2 of the critical rho_2 times sqrt(n), over n: within 1 of 0",
+        "mean log2 of the critical rho_2 times sqrt(n), over n and seeds: within 1 of 0",
         provable.cooccurrence,
     ),
     Claim(

@@ -149,9 +149,9 @@ def width_in_n(rows: pd.DataFrame) -> tuple[Effect, str]:
 
 
 def critical_cooccurrence(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return n and the rho_2 at which half of the recovery without planting is left, where it falls so far: (k,)."""
+    """Return n and the rho_2 at which half of the recovery without planting is left, by seed, where it falls so far."""
     found = []
-    for (n, s), part in groups(rows, "n_features", "sparsity"):
+    for (n, s, _), part in groups(rows, "n_features", "sparsity", "seed"):
         q = (s - 1) / (n - 1)
         planted = part["support_law"].str.partition(":")[2].astype(float)
         rho = q + 2 * planted / s * (1 - q) * (1 - (s - 2) / (n - 3))
@@ -163,7 +163,7 @@ def critical_cooccurrence(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cooccurrence(rows: pd.DataFrame) -> tuple[Effect, str]:
-    """Return the mean over n of log2(critical rho_2 sqrt(n)); critical where half of the recovery without is left."""
+    """Return the mean over n and seeds of log2(critical rho_2 sqrt(n)), where half of the recovery without is left."""
     n, rho = critical_cooccurrence(rows)
     effect = mean(np.log2(rho * np.sqrt(n)))
     return effect, equal(effect, 0.0, 1.0)
