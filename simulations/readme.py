@@ -35,7 +35,8 @@ def experiment_table(root: Path = ROOT) -> str:
                 continue
             manifest = read_manifest(folder)
             where = f"results/{name}/{preset}"
-            seconds, jobs = manifest["seconds"], manifest["n_jobs"]
+            runs, jobs = [*manifest.get("earlier_runs", []), manifest], manifest["n_jobs"]
+            seconds = sum(run["seconds"] for run in runs)
             command = f"`sae-recovery sweep {name} --preset {preset} --n-jobs {jobs}`"
             rows = f"[{manifest['n_cells']}]({where}/{ROWS_FILE})"
             label = f"`{name}`" if preset == PRESETS[0] else f"{name}, {preset}"
