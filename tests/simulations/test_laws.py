@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from statistics_helper import assert_binomial, assert_z, seed_of
 
 from simulations.laws import dictionaries, supports
@@ -425,6 +426,9 @@ def test_levels_belong_to_features_and_are_spread_over_them() -> None:
     np.testing.assert_allclose(values[:2], np.stack([row, row]) / 10**0.5, rtol=8 * EPSILON)
     np.testing.assert_allclose(values[2, :4], row[:4] / 4**0.5, rtol=8 * EPSILON)
     assert (values[2, 4:] == 0).all() and abs((values[0] ** 2).sum() - 1) < 1e-14
+    turned = support._replace(indices=support.indices[:, ::-1])
+    again = COEFFICIENTS.parse("levels:0.3:4").draw(turned, N_LEVELS, np.random.default_rng(0))
+    np.testing.assert_allclose(again[0], row[::-1] / 10**0.5, rtol=8 * EPSILON)  # by feature, not by slot
 
 
 # Dictionaries
@@ -477,6 +481,16 @@ def test_moments_of_the_dictionaries(text: str) -> None:
     if text == "gaussian":
         # The square of a centred chi-square of d degrees has variance 8 d (d + 6).
         assert_z(float(((norms - d) ** 2).mean()), spread, (8 * d * (d + 6) / n) ** 0.5, f"{text} Var ||v||^2")
+
+
+@pytest.mark.parametrize("freedom", [2.5, 4.0, 20.0])
+def test_student_entries_have_the_quantiles_of_t_at_variance_one(freedom: float) -> None:
+    # Exact binomials at five quantiles, false alarm 1e-6.  N = 80,000: at freedom 4 a scale of sqrt(4/6) for sqrt(1/2)
+    # moves the share below the upper quartile from 0.75 to 0.72, 20 standard errors.
+    V = DICTIONARIES.parse(f"student:{freedom}").draw(20_000, 4, generator(f"student {freedom}"))
+    for level in (0.01, 0.25, 0.5, 0.75, 0.99):
+        bound = stats.t.ppf(level, freedom) * (1 - 2 / freedom) ** 0.5
+        assert_binomial(int((bound > V).sum()), V.size, level, f"quantile {level}", comparisons=5)
 
 
 @pytest.mark.parametrize(("cosine", "size"), [(0.0, 2), (0.6, 3), (1.0, 4)])
