@@ -8,8 +8,9 @@ a tile of them runs through all steps before the next tile begins, and memory do
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from simulations.activations import ACTIVATION_CODES
 from simulations.evaluation import COLUMN_BYTES, Evaluation, tile_width
 from simulations.settings import Settings
 from theory.closed_forms import frequency_to_bias
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class State(NamedTuple):
@@ -128,6 +132,24 @@ def _run_tile(state: State, data: Evaluation, settings: Settings) -> tuple[State
     return state, info.fired, torch.stack([*cosines, info.best_cosine], dim=1)
 
 
+def side_by_side(work: Callable[[T], R], tiles: Sequence[T], device: torch.device, threads: int) -> list[R]:
+    """Return `work` of each tile, in order; on a CPU `threads` of them at a time, each on one thread."""
+
+    def alone(tile: T) -> R:
+        if device.type == "cpu":
+            torch.set_num_threads(1)  # the bits of a product depend on the number of threads
+        return work(tile)
+
+    before = torch.get_num_threads()
+    try:
+        if threads > 1 and device.type == "cpu":
+            with ThreadPoolExecutor(threads) as pool:
+                return list(pool.map(alone, tiles))
+        return [alone(tile) for tile in tiles]
+    finally:
+        torch.set_num_threads(before)
+
+
 def run(state: State, data: Evaluation, settings: Settings, *, threads: int = 1) -> Trace:
     """Run settings.n_steps steps of every neuron and look once more at the end.
 
@@ -138,20 +160,7 @@ def run(state: State, data: Evaluation, settings: Settings, *, threads: int = 1)
     width = tile_width(n_neurons, n_replicas, data.features.shape[1], device, dtype)
     tiles = [_tile(state, start, width) for start in range(0, n_neurons, width)]
 
-    def work(tile: State) -> tuple[State, Tensor, Tensor]:
-        if device.type == "cpu":
-            torch.set_num_threads(1)  # the bits of a product depend on the number of threads
-        return _run_tile(tile, data, settings)
-
-    before = torch.get_num_threads()
-    try:
-        if threads > 1 and device.type == "cpu":
-            with ThreadPoolExecutor(threads) as pool:
-                done = list(pool.map(work, tiles))
-        else:
-            done = [work(tile) for tile in tiles]
-    finally:
-        torch.set_num_threads(before)
+    done = side_by_side(lambda tile: _run_tile(tile, data, settings), tiles, device, threads)
     weights = torch.cat([each.weights for each, _, _ in done], dim=1)[:, :n_neurons]
     fired = torch.cat([fired for _, fired, _ in done], dim=1)[:, :n_neurons]
     best = torch.stack([cosines for _, _, cosines in done]).amax(0)

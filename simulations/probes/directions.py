@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -60,8 +59,6 @@ def trajectories(
     tiles = [slice(first, first + CPU_TILE) for first in range(0, len(starts), CPU_TILE)]
 
     def work(tile: slice) -> tuple[Array, Array]:
-        if device.type == "cpu":
-            torch.set_num_threads(1)  # the bits of a product depend on the number of threads
         own = torch.from_numpy(directions[tile]).to(device, data.features.dtype)
         start = torch.from_numpy(starts[tile]).to(own)
         null = (0, 0, 0, -len(own) % LANES)  # the compiled kernel takes whole groups of neurons
@@ -72,15 +69,7 @@ def trajectories(
             states.append(_is_on(state.weights[0], own))
         return np.stack(states), state.weights[0, : len(own)].cpu().numpy()
 
-    before = torch.get_num_threads()
-    try:
-        if threads > 1 and device.type == "cpu":
-            with ThreadPoolExecutor(threads) as pool:
-                done = list(pool.map(work, tiles))
-        else:
-            done = [work(each) for each in tiles]
-    finally:
-        torch.set_num_threads(before)
+    done = modified_ba.side_by_side(work, tiles, device, threads)
     return np.concatenate([on for on, _ in done], axis=1), np.concatenate([weights for _, weights in done])
 
 

@@ -63,8 +63,8 @@ def summary(tallies: Sequence[Tally], strata: Strata, settings: Settings) -> dic
     success_probability, required_width and log10_required_width are about the mean over all features of data of this
     law; predicted_recovery_rate is about ONE dictionary of n_neurons on one more draw of the data.  required_width is
     where the mean recovery, and the ends of its interval, reach the target.  What is infinite or above 1e300 is empty.
-    A feature of which no probe tells counts as never learned: recovery by widths far above 1e4 errs low by some 0.03
-    where many features are passed rather than held (n = 128, p = 0.01); no interval allows for that.
+    A feature of which no probe tells counts as never learned: recovery by widths of 1e4 and more errs low by
+    some hundredths where many features are passed rather than held (`width_check`); no interval allows for that.
     """
     if any(each.hits.any() for each in tallies):
         jackknife = _jackknife(tallies, strata, settings.n_features)

@@ -1,7 +1,7 @@
 """Learnability: the share of features that hold a neuron started on them, which needs no width.
 
 It is no upper bound of recovery: after a few steps a neuron can be passing a feature that would not hold it, and at
-n = 128 such neurons put simulated recovery up to 0.18 above it.  Both fall as n_steps grows.
+small n such neurons put simulated recovery well above it.  Both fall as n_steps grows.
 """
 
 from __future__ import annotations
