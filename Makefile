@@ -29,7 +29,7 @@ results: .venv/.installed
 	$(BIN)/sae-recovery benchmark --large --out results
 	$(BIN)/sae-recovery figure all --rows results --out results/gallery
 	$(BIN)/sae-recovery scorecard --rows results --out results
-	$(BIN)/python -m simulations.readme
+	$(BIN)/python -m simulations.evidence.readme
 
 benchmark: .venv/.installed
 	$(BIN)/sae-recovery benchmark --json

@@ -14,7 +14,7 @@ FOLLOWS = ("d_model", "target_frequency", "n_samples", "n_neurons", "support_law
 
 
 def planted_cooccurrence(support_law: str, n_features: float, sparsity: float) -> float:
-    """Return the share of a feature's samples in which its planted partner is active (simulations.laws.supports).
+    """Return the share of a feature's samples in which its planted partner is active (simulations.data.laws.supports).
 
     q + (2 probability / s) (1 - q) (1 - (s - 2)/(n - 3)) with q = (s - 1)/(n - 1); raises ValueError for other laws.
     """

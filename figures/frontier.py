@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from figures import intervals, methods, series
 from figures import rows as checks
 from figures.style import BLACK, BLUE, DOUBLE_COLUMN, SMALL_FONT_SIZE, legend_below, new_figure, styled
-from simulations.settings import Settings
+from simulations.base.settings import Settings
 
 UNEXPLAINED, RECOVERY = "fraction_variance_unexplained", "feature_recovery_rate"
 RESULTS = ("l0", UNEXPLAINED, RECOVERY)

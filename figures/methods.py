@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from figures import rows as checks
 from figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
-from simulations.settings import Settings
+from simulations.base.settings import Settings
 
 # What a method chooses for itself: may differ between methods, not within one unless a figure varies it.
 OWN = (

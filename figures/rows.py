@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
-from simulations.settings import SETTING_COLUMNS
+from simulations.base.settings import SETTING_COLUMNS
 from theory.conditions import band
 
 # Every figure reads these; what is no setting is checked by the figure that needs it.

@@ -25,7 +25,7 @@ from figures.style import (
     new_figure,
     styled,
 )
-from simulations.settings import SETTING_COLUMNS
+from simulations.base.settings import SETTING_COLUMNS
 
 Array = npt.NDArray[np.float64]
 FREE = ("instrument", "target_frequency", "n_neurons", "n_features", "d_model", "sparsity", "n_samples")

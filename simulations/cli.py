@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from simulations import __version__
-from simulations.checks import CLASSICAL
+from simulations.base.checks import CLASSICAL
+from simulations.base.settings import Settings
 from simulations.experiments import BENCHMARK, EXPERIMENTS, PRESETS, experiment
-from simulations.settings import Settings
 
 MODEL_FLAGS = ("n_features", "d_model", "sparsity", "target_frequency", "n_neurons")
 PROBE_FLAGS = (
@@ -101,8 +101,8 @@ def _short(value: Any) -> str:
 
 def _cell(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_from(args)
-    from simulations.cells import resolve_device, run_cell  # torch and numba load only where they are used
-    from simulations.classical import check_installed
+    from simulations.algorithms.classical import check_installed
+    from simulations.runs.cell import resolve_device, run_cell  # torch and numba load only where they are used
 
     _at_least_one("threads", args.threads)
     resolve_device(settings.device)
@@ -117,8 +117,8 @@ def _cell(args: argparse.Namespace) -> dict[str, Any]:
 
 def _probe(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_from(args, instrument=args.name_of_command)
-    from simulations.cells import resolve_device
-    from simulations.instruments import run_batch
+    from simulations.instruments.batch import run_batch
+    from simulations.runs.cell import resolve_device
 
     _at_least_one("threads", args.threads)
     resolve_device(settings.device)
@@ -130,7 +130,7 @@ def _probe(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _export(args: argparse.Namespace) -> dict[str, Any]:
-    from simulations.export import export
+    from simulations.algorithms.autoencoders.export import export
 
     return export(Path(args.checkpoint), args.format, Path(args.out), args.replica)
 
@@ -162,26 +162,26 @@ def _number(name: str, text: Any, kind: type) -> Any:
 
 def _sweep(args: argparse.Namespace) -> dict[str, Any]:
     cells = experiment(args.experiment).cells(args.preset, seed=args.seed, device=args.device)
-    from simulations.running import run_experiment
+    from simulations.evidence.reproduce import run_experiment
 
     return run_experiment(args.experiment, args.preset, cells, Path(args.out), args.n_jobs, args.resume, args.command)
 
 
 def _figure(args: argparse.Namespace) -> dict[str, Any]:
     names = list(EXPERIMENTS) if args.name == "all" else [experiment(args.name).name]
-    from simulations.running import draw_figures
+    from simulations.evidence.reproduce import draw_figures
 
     return {"figures": draw_figures(names, Path(args.rows), Path(args.out))}
 
 
 def _reproduce(args: argparse.Namespace) -> dict[str, Any]:
-    from simulations.running import reproduce
+    from simulations.evidence.reproduce import reproduce
 
     return reproduce(args.preset, Path(args.out), args.n_jobs, args.seed, args.device, args.command)
 
 
 def _scorecard(args: argparse.Namespace) -> dict[str, Any]:
-    from simulations.scorecard.report import write
+    from simulations.evidence.scorecard.report import write
 
     found = write(Path(args.rows), Path(args.out), args.command)
     if args.json:
@@ -192,7 +192,7 @@ def _scorecard(args: argparse.Namespace) -> dict[str, Any]:
 
 def _benchmark(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_from(args, **BENCHMARK.to_row())
-    from simulations.benchmark import benchmark, write
+    from simulations.evidence.benchmark import benchmark, write
 
     _at_least_one("repeats", args.repeats)
     result = benchmark(settings, repeats=args.repeats, large=args.large)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from simulations.cli import parser
+from simulations.evidence.readme import rewrite
 from simulations.experiments import EXPERIMENTS
-from simulations.readme import rewrite
-from simulations.storage import read_cells, read_manifest
+from simulations.runs.storage import read_cells, read_manifest
 
 RESULTS = Path(__file__).parent.parent / "results"
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -51,4 +51,4 @@ def test_committed_rows_are_those_of_the_grid_all_of_them(folder: Path) -> None:
 
 
 def test_generated_parts_are_up_to_date() -> None:
-    assert rewrite(README) == README, "run `python -m simulations.readme`"
+    assert rewrite(README) == README, "run `python -m simulations.evidence.readme`"

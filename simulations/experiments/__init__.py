@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simulations.checks import one_of
+from simulations.base.checks import one_of
 from simulations.experiments.base import PRESETS, Experiment
 from simulations.experiments.hypotheses import ACTIVATIONS, BALANCE, COOCCURRENCE
 from simulations.experiments.probes import LEARNABILITY, WIDTH, WIDTH_CHECK

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from simulations.checks import one_of
-from simulations.settings import Settings
+from simulations.base.checks import one_of
+from simulations.base.settings import Settings
 
 PRESETS = ("quick", "standard", "paper")
 Axes = Mapping[str, Sequence[Any]]

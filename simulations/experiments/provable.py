@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulations.base.settings import Settings
 from simulations.experiments.base import Experiment, grid
-from simulations.settings import Settings
 from theory.conditions import band
 
 

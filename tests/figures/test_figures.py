@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from figures.registry import draw
 from figures.saving import save
-from simulations.settings import Settings
+from simulations.base.settings import Settings
 
 RECOVERY_LABEL = "feature recovery rate (cosine > 0.9)"
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from figures import activations, balance, cooccurrence
-from simulations.laws.registry import SUPPORTS
-from simulations.settings import Settings
+from simulations.base.settings import Settings
+from simulations.data.laws.registry import SUPPORTS
 
 
 def table(*cells: dict[str, Any]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from figures import learnability, width, width_check
-from simulations.settings import Settings
+from simulations.base.settings import Settings
 
 
 def row(status="ok", results=None, **changes):

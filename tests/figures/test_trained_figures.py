@@ -19,13 +19,13 @@ from figures import (
     toy,
 )
 from figures.saving import save
-from simulations.checks import ALGORITHMS
-from simulations.columns import RESULT_COLUMNS, RESULTS
+from simulations.base.checks import ALGORITHMS
+from simulations.base.columns import RESULT_COLUMNS, RESULTS
+from simulations.base.settings import Settings
 from simulations.experiments import EXPERIMENTS, PRESETS
 from simulations.experiments.trained import TOY_DEFAULT, TOY_KNOB, TOY_METHODS, TOY_SEARCH
-from simulations.settings import Settings
-from simulations.storage import check_row
-from simulations.training.results import HISTOGRAM_EDGES
+from simulations.measures.autoencoder import HISTOGRAM_EDGES
+from simulations.runs.storage import check_row
 
 FIGURES = {
     "toy": toy.plot,

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from simulations import benchmark_training as benchmark
-from simulations.settings import Settings
-from simulations.training import data, trainer
+from simulations.algorithms.autoencoders import trainer
+from simulations.base.settings import Settings
+from simulations.data import stream as data
+from simulations.evidence import benchmark_training as benchmark
 
 TINY: dict[str, Any] = {
     "n_features": 24, "d_model": 12, "n_neurons": 40, "batch_size": 64, "n_steps": 1_000, "device": "cpu",

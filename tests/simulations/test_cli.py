@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from simulations.base.columns import ROW_COLUMNS
+from simulations.base.settings import Settings
 from simulations.cli import flag, main
-from simulations.columns import ROW_COLUMNS
 from simulations.experiments import EXPERIMENTS, PRESETS, Experiment
-from simulations.settings import Settings
 
 CELL = ["cell", "--n-features", "20", "--d-model", "10", "--n-samples", "300", "--n-neurons", "40", "--device", "cpu"]
 # Tiny axes of every experiment, completed as the real ones are where that derives settings.

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulations.activations import ACTIVATION_CODES
-from simulations.evaluation import Dense, Factored
-from simulations.sampling import Sample, sample
+from simulations.algorithms.provable.psi import ACTIVATION_CODES
+from simulations.algorithms.provable.update import Dense, Factored
+from simulations.data.sampling import Sample, sample
 
 CPU = torch.device("cpu")
 ACTIVATIONS = ("relu", "smooth-relu", "jumprelu")
@@ -129,7 +129,7 @@ def test_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch)
     data, weights = draw(5), neurons(7, 16, 5)
     bias = torch.full((1, 16), -0.5, dtype=torch.float64)
     expected, fired = drive(Factored([data], device=CPU, dtype=torch.float64, center=False), weights, bias, "relu")
-    monkeypatch.setattr("simulations.evaluation.BLOCK_ENTRIES", {"cpu": block})
+    monkeypatch.setattr("simulations.algorithms.provable.update.BLOCK_ENTRIES", {"cpu": block})
     for each in (
         Factored([data], device=CPU, dtype=torch.float64, center=False, kernel=False),
         Dense([data], device=CPU, dtype=torch.float64, center=False),

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulations.columns import RESULT_COLUMNS
+from simulations.base.columns import RESULT_COLUMNS
+from simulations.base.settings import Settings
+from simulations.evidence.scorecard import exponents
+from simulations.evidence.scorecard.critical import critical, sharpness
+from simulations.evidence.scorecard.report import write
 from simulations.experiments.provable import band_centre
-from simulations.scorecard import exponents
-from simulations.scorecard.critical import critical, sharpness
-from simulations.scorecard.report import write
-from simulations.settings import Settings
-from simulations.storage import RowLog, read_rows
+from simulations.runs.storage import RowLog, read_rows
 from theory.conditions import band
 
 SIZES = (256, 512, 1_024, 2_048, 4_096)

@@ -14,11 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from simulations.cells import run_cell
-from simulations.export import export
-from simulations.settings import Settings
-from simulations.storage import StorageError
-from simulations.training import checkpoint, data
+from simulations.algorithms.autoencoders import checkpoint
+from simulations.algorithms.autoencoders.export import export
+from simulations.base.settings import Settings
+from simulations.data import stream as data
+from simulations.runs.cell import run_cell
+from simulations.runs.storage import StorageError
 
 ARCHITECTURES = {
     "gba": "jumprelu",

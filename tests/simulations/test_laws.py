@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from statistics_helper import assert_binomial, assert_z, seed_of
 
-from simulations.laws import dictionaries, supports
-from simulations.laws.coefficients import normalize_rows
-from simulations.laws.registry import COEFFICIENTS, DICTIONARIES, REGISTRIES, SUPPORTS, check_law
-from simulations.laws.supports import Support
+from simulations.data.laws import dictionaries, supports
+from simulations.data.laws.coefficients import normalize_rows
+from simulations.data.laws.registry import COEFFICIENTS, DICTIONARIES, REGISTRIES, SUPPORTS, check_law
+from simulations.data.laws.supports import Support
 
 SUPPORT_LAWS = [
     "uniform",
@@ -147,7 +147,7 @@ def test_equal_laws_have_equal_canonical_texts(texts: list[str], canonical: str)
 
 
 def test_checking_a_law_is_light_until_a_text_is_read() -> None:
-    code = "import sys, simulations.laws.registry; sys.exit('numpy' in sys.modules)"
+    code = "import sys, simulations.data.laws.registry; sys.exit('numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import modified_ba
-from simulations.cells import evaluation_of, resolve_device, sample_of
-from simulations.probes.learnability import exact_interval, learnability, probed_features
-from simulations.settings import Settings
+from simulations.algorithms.provable import modified_ba
+from simulations.base.settings import Settings
+from simulations.instruments.learnability import exact_interval, learnability, probed_features
+from simulations.runs.cell import evaluation_of, resolve_device, sample_of
 
 CELL = Settings(
     n_features=48, d_model=24, sparsity=3, n_samples=2_000, target_frequency=0.02, n_steps=4, n_probes=48, device="cpu"

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from simulations import modified_ba
-from simulations.cells import evaluation_of, run_batch, run_cell, sample_of, start_of
-from simulations.columns import RESULT_COLUMNS
-from simulations.evaluation import CPU_TILE, Dense, Factored
-from simulations.sampling import Sample
-from simulations.settings import Settings
+from simulations.algorithms.provable import modified_ba
+from simulations.algorithms.provable.update import CPU_TILE, Dense, Factored
+from simulations.base.columns import RESULT_COLUMNS
+from simulations.base.settings import Settings
+from simulations.data.sampling import Sample
+from simulations.runs.cell import evaluation_of, run_batch, run_cell, sample_of, start_of
 
 CPU = torch.device("cpu")
 SMALL = Settings(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import betainc
 from statistics_helper import assert_binomial, assert_z, seed_of
 
-from simulations.sampling import Sample, activations, initial_directions, mean_activation, sample
+from simulations.data.sampling import Sample, activations, initial_directions, mean_activation, sample
 
 CANONICAL: dict[str, Any] = {
     "n_features": 24,

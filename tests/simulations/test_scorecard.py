@@ -14,15 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations.columns import RESULT_COLUMNS
-from simulations.experiments import EXPERIMENTS
-from simulations.experiments.provable import band_centre
-from simulations.experiments.trained import TOY_BEST, TOY_DATA, TOY_DEFAULT, TOY_METHODS
-from simulations.scorecard import provable, trained
-from simulations.scorecard.claims import CLAIMS
-from simulations.scorecard.report import judge, table, write
-from simulations.scorecard.trained import search_best
-from simulations.scorecard.verdicts import (
+from simulations.base.columns import RESULT_COLUMNS
+from simulations.base.settings import Settings
+from simulations.evidence.scorecard import provable, trained
+from simulations.evidence.scorecard.claims import CLAIMS
+from simulations.evidence.scorecard.report import judge, table, write
+from simulations.evidence.scorecard.trained import search_best
+from simulations.evidence.scorecard.verdicts import (
     CONTRADICTED,
     NOT_TESTED,
     SUPPORTED,
@@ -36,8 +34,10 @@ from simulations.scorecard.verdicts import (
     mean,
     slope,
 )
-from simulations.settings import Settings
-from simulations.storage import RowLog, read_rows
+from simulations.experiments import EXPERIMENTS
+from simulations.experiments.provable import band_centre
+from simulations.experiments.trained import TOY_BEST, TOY_DATA, TOY_DEFAULT, TOY_METHODS
+from simulations.runs.storage import RowLog, read_rows
 
 
 def cell(**given: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from simulations.checks import ALGORITHMS, TRAINED
-from simulations.settings import SETTING_COLUMNS, Settings
+from simulations.base.checks import ALGORITHMS, TRAINED
+from simulations.base.settings import SETTING_COLUMNS, Settings
 
 PAPER = {
     "high_target_frequency": 0.5, "low_target_frequency": 0.001, "n_groups": 10, "gain": 0.01, "gain_ratio": 1.0,

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulations import columns, storage
-from simulations.columns import RESULT_COLUMNS, ROW_COLUMNS
-from simulations.settings import Settings
-from simulations.storage import RowLog, StorageError, read_cells, read_rows
+from simulations.base import columns
+from simulations.base.columns import RESULT_COLUMNS, ROW_COLUMNS
+from simulations.base.settings import Settings
+from simulations.runs import storage
+from simulations.runs.storage import RowLog, StorageError, read_cells, read_rows
 
 NUMBERS = [name for name, column in columns.RESULTS.items() if column.kind == "number"]
 OPTIONAL = [name for name in NUMBERS if not columns.RESULTS[name].needed]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statistics_helper import assert_z, seed_of
 
-from simulations.streams import STREAMS, stream
+from simulations.base.streams import STREAMS, stream
 
 COMPONENTS = st.dictionaries(
     st.sampled_from(["n_features", "d_model", "law"]),

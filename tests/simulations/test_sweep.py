@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulations import storage
-from simulations.columns import RESULT_COLUMNS
-from simulations.settings import Settings
-from simulations.storage import RowLog, StorageError, read_manifest, read_rows
-from simulations.sweep import attempt, check_resumable, one_by_one, sweep
+from simulations.base.columns import RESULT_COLUMNS
+from simulations.base.settings import Settings
+from simulations.runs import storage
+from simulations.runs.storage import RowLog, StorageError, read_manifest, read_rows
+from simulations.runs.sweep import attempt, check_resumable, one_by_one, sweep
 
 ROOT = Path(__file__).parent.parent.parent
 CELLS = [Settings(seed=seed, n_features=n) for seed in (0, 1, 2) for n in (20, 10)]
 # A cell for workers and scripts: worked out from the settings alone, with a line per call in the file `calls`.
 CODE = """
 import os, signal, sys, time
-from simulations.columns import RESULT_COLUMNS, RESULTS
+from simulations.base.columns import RESULT_COLUMNS, RESULTS
 
 NUMBERS = [name for name, column in RESULTS.items() if column.needed and column.kind == "number"]
 
@@ -56,8 +56,8 @@ SCRIPT = (
     + """
 from functools import partial
 from pathlib import Path
-from simulations.settings import Settings
-from simulations.sweep import sweep
+from simulations.base.settings import Settings
+from simulations.runs.sweep import sweep
 
 out, n_jobs, pause = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 run = partial(fake, calls=str(out / "calls"), pause=pause)

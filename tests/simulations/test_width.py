@@ -10,14 +10,14 @@ import pytest
 from scipy import stats
 from statistics_helper import assert_z, seed_of
 
-from simulations.cells import evaluation_of, resolve_device, run_cell, sample_of
-from simulations.columns import RESULTS
-from simulations.probes.directions import conditional_directions, cosines_between, trajectories, unit_rows
-from simulations.probes.inference import summary
-from simulations.probes.population import Curves, curves_of, fit, fit_weights, log_likelihood
-from simulations.probes.strata import N_BULK, Strata, Tally, next_probes, strata_of, stratum_of
-from simulations.probes.width import N_DRAWS, probe, width
-from simulations.settings import Settings
+from simulations.base.columns import RESULTS
+from simulations.base.settings import Settings
+from simulations.instruments.directions import conditional_directions, cosines_between, trajectories, unit_rows
+from simulations.instruments.inference import summary
+from simulations.instruments.population import Curves, curves_of, fit, fit_weights, log_likelihood
+from simulations.instruments.strata import N_BULK, Strata, Tally, next_probes, strata_of, stratum_of
+from simulations.instruments.width import N_DRAWS, probe, width
+from simulations.runs.cell import evaluation_of, resolve_device, run_cell, sample_of
 from theory.rare_events import learned_probability, log_tail
 
 CELL = Settings(

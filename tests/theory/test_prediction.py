@@ -9,9 +9,9 @@ import torch
 from scipy import integrate, stats
 from statistics_helper import assert_z, seed_of
 
-from simulations import modified_ba
-from simulations.cells import evaluation_of, sample_of
-from simulations.settings import Settings
+from simulations.algorithms.provable import modified_ba
+from simulations.base.settings import Settings
+from simulations.runs.cell import evaluation_of, sample_of
 from theory.closed_forms import frequency_to_bias
 from theory.prediction import alignment_trajectory, critical_frequency, learnable_fraction
 from theory.prediction_drive import Neuron, Population, gaussian_drive, shared_drive, spacing

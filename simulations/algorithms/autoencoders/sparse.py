@@ -1,0 +1,223 @@
+"""The CPU way of a training step where few neurons are active: one dense product, and the rest over active entries.
+
+Where a share q of the entries is active, the four products that follow the encoding cost a share q of the dense ones.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from simulations.algorithms.autoencoders.model import TANH_SLOPE, Gate, Gradients, Parameters, Seen
+from simulations.base.checks import WITH_K
+
+LANES = 16  # entries tested together
+NO_PENALTY, L1, L0, TANH = 0, 1, 2, 3
+Array = np.ndarray[Any, Any]
+_FAST = {"nsz", "contract", "reassoc", "arcp"}
+_SCAN = _FAST | {"nnan"}  # of comparisons only: the maximum of LANES entries is then a vector instruction
+
+
+@njit(nogil=True, cache=True, fastmath=_SCAN)  # type: ignore[untyped-decorator]
+def _above(y: Array, floor: Any, found: Array) -> int:
+    """Write the indices of y > floor, in order, and return how many there are."""
+    width = y.shape[0]
+    whole = width // LANES * LANES
+    count = 0
+    for j in range(0, whole, LANES):
+        top = y[j]
+        for m in range(j + 1, j + LANES):
+            top = max(top, y[m])
+        if top > floor:
+            for m in range(j, j + LANES):
+                if y[m] > floor:
+                    found[count] = m
+                    count += 1
+    for m in range(whole, width):
+        if y[m] > floor:
+            found[count] = m
+            count += 1
+    return count
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+def _sink(values: Array, indices: Array, size: int, at: int) -> None:
+    """Restore the heap (smallest first) below position `at`."""
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            return
+        if child + 1 < size and values[child + 1] < values[child]:
+            child += 1
+        if values[at] <= values[child]:
+            return
+        values[at], values[child] = values[child], values[at]
+        indices[at], indices[child] = indices[child], indices[at]
+        at = child
+
+
+@njit(nogil=True, cache=True, fastmath=_SCAN)  # type: ignore[untyped-decorator]
+def _largest(y: Array, k: int, heap: Array, found: Array) -> int:
+    """Write the indices of the k largest positive entries of y, and return how many there are."""
+    zero = y.dtype.type(0)
+    for i in range(k):
+        heap[i] = zero
+        found[i] = -1
+    width = y.shape[0]
+    for j in range(0, width, LANES):
+        end = min(j + LANES, width)
+        top = y[j]
+        for m in range(j + 1, end):
+            top = max(top, y[m])
+        if top > heap[0]:
+            for m in range(j, end):
+                if y[m] > heap[0]:
+                    heap[0] = y[m]
+                    found[0] = m
+                    _sink(heap, found, k, 0)
+    count = 0
+    for i in range(k):
+        if found[i] >= 0:
+            found[count] = found[i]
+            count += 1
+    return count
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+def _penalty_slope(code: Any, scale: Any, kind: int, penalty: Any) -> Any:
+    if kind == L1:
+        return penalty if code > 0 else -penalty
+    if kind == TANH:
+        bend = math.tanh(TANH_SLOPE * code)
+        slope = penalty * TANH_SLOPE * (1 - bend * bend)
+        return slope if scale >= 0 else -slope
+    return 0 * penalty
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+def _accumulate(
+    u: Array,
+    x: Array,
+    W: Array,
+    a: Array,
+    b: Array,
+    b_pre: Array,
+    k: int,
+    floor: Any,
+    jump: bool,
+    kind: int,
+    penalty: Any,
+    bandwidth: Any,
+    gW: Array,
+    ga: Array,
+    gb: Array,
+    theta: Array,
+    g_pre: Array,
+    fired: Array,
+    top: Array,
+) -> tuple[float, int]:
+    """Add the gradients of a batch and return (sum of 1/2 ||e||^2, active entries).
+
+    `k` > 0 takes the k largest positive y of a row; otherwise what is above `floor` is active, and a `bandwidth` > 0
+    adds the straight-through gradient `theta` of entries within half of it of 0.
+    """  # fmt: skip
+    rows, d = x.shape
+    width = u.shape[1]
+    y = np.empty(width, u.dtype)
+    found = np.empty(width + 1, np.int64)
+    heap = np.empty(max(k, 1), u.dtype)
+    error = np.empty(d, u.dtype)
+    centred = np.empty(d, u.dtype)
+    half = bandwidth / 2
+    loss = 0.0
+    n_active = 0
+    for row in range(rows):
+        for m in range(width):
+            y[m] = u[row, m] + b[m]
+        count = _largest(y, k, heap, found) if k > 0 else _above(y, floor - half, found)
+        for i in range(d):
+            centred[i] = x[row, i] - b_pre[i]
+            error[i] = -centred[i]
+        for hit in range(count):
+            m = found[hit]
+            if y[m] > floor:
+                code = a[m] * (u[row, m] if jump else y[m])
+                for i in range(d):
+                    error[i] += code * W[m, i]
+        for i in range(d):
+            loss += 0.5 * error[i] * error[i]
+            g_pre[i] += error[i]
+        for hit in range(count):
+            m = found[hit]
+            pull = x.dtype.type(0)
+            for i in range(d):
+                pull += error[i] * W[m, i]
+            active = y[m] > floor
+            z = (u[row, m] if jump else y[m]) if active else x.dtype.type(0)
+            code = a[m] * z
+            slope = pull + _penalty_slope(code, a[m], kind, penalty)
+            if active:
+                delta = slope * a[m]
+                ga[m] += slope * z
+                gb[m] += delta
+                for i in range(d):
+                    gW[m, i] += delta * centred[i] + code * error[i]
+                fired[m] += 1
+                top[m] = max(top[m], y[m])
+                n_active += 1
+            if bandwidth > 0 and abs(y[m]) < half:
+                theta[m] += (slope * a[m] * -b[m] + (penalty if kind == L0 else 0 * penalty)) / bandwidth
+    return loss, n_active
+
+
+def batch_floor(y: Array, count: int, guess: float) -> float:
+    """Return a floor that the `count` largest entries of y exceed, or 0 when fewer are positive; `guess` saves work."""
+    flat = y.reshape(-1)
+    candidates = flat[flat > max(guess, 0.0)]
+    if len(candidates) <= count:
+        return batch_floor(y, count, 0.0) if guess > 0 else 0.0
+    place = len(candidates) - count
+    candidates.partition(place - 1)
+    return float(candidates[place - 1])
+
+
+def sparse_gradients(
+    parameters: Parameters, gate: Gate, x: Tensor, guess: float = 0.0
+) -> tuple[Gradients, Seen, float]:
+    """Return what model.dense_gradients returns, replica by replica on a CPU, and the floor of batchtopk.
+
+    `guess` is a floor below which no entry is expected to be active: a wrong one costs time only.
+    """
+    gradients = Gradients(*(torch.zeros_like(each) for each in parameters))
+    theta = torch.zeros_like(parameters.bias)
+    fired, top = torch.zeros_like(parameters.bias), torch.zeros_like(parameters.bias)
+    losses, n_active, floor = [], 0, 0.0
+    kind = {"l1": L1, "jumprelu": TANH if gate.tanh else L0}.get(gate.algorithm, NO_PENALTY)
+    for r in range(len(x)):
+        W, a, b, b_pre = (each[r] for each in parameters)
+        u = (x[r] - b_pre) @ W.T
+        k = gate.k[r] if gate.algorithm in WITH_K else 0
+        if gate.algorithm == "batchtopk":
+            floor, k = batch_floor((u + b).numpy(), k * len(u), guess), 0
+        real = u.numpy().dtype.type
+        loss, count = _accumulate(
+            u.numpy(), x[r].numpy(), W.numpy(), a.numpy(), b.numpy(), b_pre.numpy(), k, real(floor), gate.jump, kind,
+            real(gate.penalty[r, 0, 0]), real(gate.bandwidth if gate.straight_through else 0.0),
+            gradients.weights[r].numpy(), gradients.scale[r].numpy(), gradients.bias[r].numpy(), theta[r].numpy(),
+            gradients.pre_bias[r].numpy(), fired[r].numpy(), top[r].numpy(),
+        )  # fmt: skip
+        losses.append(loss)
+        n_active += count
+    rows = x.shape[1]
+    gradients.pre_bias.sub_(torch.bmm(gradients.bias[:, None], parameters.weights)[:, 0])
+    if gate.straight_through:
+        gradients = gradients._replace(bias=theta)
+    for each in gradients:
+        each.div_(rows)
+    loss = torch.tensor(losses, dtype=x.dtype) / rows
+    return gradients, Seen(loss, fired, top, n_active), floor

@@ -1,0 +1,1 @@
+"""The provable algorithm: Modified Bias Adaptation."""

@@ -1,0 +1,1 @@
+"""What every room stands on: checked settings, registries, named random streams."""

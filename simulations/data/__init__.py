@@ -1,0 +1,1 @@
+"""Where data come from: laws, samples of X = HV, endless streams, arrays."""

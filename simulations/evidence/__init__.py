@@ -1,0 +1,1 @@
+"""From rows to evidence: scorecard, exponents, benchmarks, README."""

@@ -1,0 +1,178 @@
+"""Speed of training as a ratio, in one run: against a dense autograd loop and SAELens, and of many replicas at once."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulations.algorithms.autoencoders import trainer
+from simulations.base.settings import Settings
+from simulations.data.sampling import initial_directions
+
+# The problem on which other libraries were timed; the provable model with features of equal length.
+COMMON = Settings(
+    algorithm="topk",
+    n_features=512,
+    d_model=128,
+    n_neurons=2_048,
+    dictionary_law="sphere",
+    n_steps=10**6,
+    device="cpu",
+)
+LOW_ACTIVITY = -0.2  # a bias at which about 1 in 100 neurons fires
+Step = Callable[[Tensor], Any]
+
+
+def _settings(**changes: Any) -> Settings:
+    return Settings(**(COMMON.to_row() | {"n_samples": None, "activation": None} | changes))
+
+
+def ours(settings: Settings, seeds: int = 1) -> tuple[Step, trainer.State, trainer.Problem]:
+    """Return a training step of ours on x (seeds, B, d), with what it changes."""
+    cells = [replace(settings, seed=settings.seed + each) for each in range(seeds)]
+    given = trainer.problem(cells, torch.device(settings.device), torch.float32)
+    state = trainer.init(given)
+    return lambda x: trainer.step(state, given, x), state, given
+
+
+def dense_loop(settings: Settings) -> Step:
+    """Return a training step as it is usually written: dense decode, autograd, Adam, rows back to the sphere."""
+    start = torch.from_numpy(initial_directions(settings.d_model, settings.n_neurons, settings.seed)).float()
+    W, a = start.requires_grad_(), torch.full((settings.n_neurons,), settings.initial_scale, requires_grad=True)
+    b, b_pre = torch.full_like(a, settings.initial_bias), torch.zeros(settings.d_model, requires_grad=True)
+    optimizer = torch.optim.Adam([W, a, b_pre], lr=settings.learning_rate, fused=True)
+
+    def step(x: Tensor) -> None:
+        u = (x[0] - b_pre) @ W.T
+        if settings.algorithm == "topk":
+            values, indices = u.topk(settings.k, dim=1)
+            z = torch.zeros_like(u).scatter(1, indices, values.relu())
+        else:
+            z = u * (u > -b)
+        loss = ((z * a) @ W + b_pre - x[0]).square().sum(1).mean() / 2
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        with torch.no_grad():
+            W.div_(W.norm(dim=1, keepdim=True))
+
+    return step
+
+
+def sae_lens_loop(settings: Settings) -> Step | None:
+    """Return a training step of SAELens' TopK, or None where the library is not installed."""
+    if importlib.util.find_spec("sae_lens") is None:
+        return None
+    from sae_lens import TopKTrainingSAE, TopKTrainingSAEConfig
+    from sae_lens.saes.sae import TrainStepInput
+
+    config = TopKTrainingSAEConfig(
+        d_in=settings.d_model, d_sae=settings.n_neurons, k=settings.k, device="cpu", decoder_init_norm=1.0
+    )
+    sae = TopKTrainingSAE(config)
+    optimizer = torch.optim.Adam(sae.parameters(), lr=settings.learning_rate, fused=True)
+    dead = torch.zeros(settings.n_neurons, dtype=torch.bool)
+    count = 0
+
+    def step(x: Tensor) -> None:
+        nonlocal count
+        passed = TrainStepInput(
+            x[0], coefficients={}, dead_neuron_mask=dead, n_training_steps=count, is_logging_step=False
+        )
+        optimizer.zero_grad()
+        sae.training_forward_pass(passed).loss.backward()
+        optimizer.step()
+        count += 1
+
+    return step
+
+
+def seconds_per_step(steps: dict[str, Step], batches: list[Tensor], repeats: int) -> dict[str, float]:
+    """Return the median over `repeats` of the mean time of a step on `batches`, the ways taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step(batches[0])  # compile and warm up
+    for _ in range(repeats):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            for x in batches:
+                step(x)
+            times[name].append((time.perf_counter() - begin) / len(batches))
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def controller_seconds(settings: Settings, batches: list[Tensor], repeats: int) -> float:
+    """Return the median time a step that counting for the controller and its updates take."""
+    step, state, given = ours(settings)
+    seen = step(batches[0])
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        for _ in range(settings.buffer_steps):
+            trainer.count(state, seen, settings.batch_size)
+        state.step = settings.buffer_steps
+        trainer.control(state, given)
+        times.append((time.perf_counter() - begin) / settings.buffer_steps)
+    return statistics.median(times)
+
+
+def benchmark_replicas(n_replicas: int = 16, *, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:
+    """Time a step of one GBA and of many at once on CUDA; the ratio is how many times as fast a cell becomes."""
+    settings = _settings(algorithm="gba", initial_bias=LOW_ACTIVITY, gain=0.1, device="cuda")
+    seconds = {}
+    for count in (1, n_replicas):
+        step, _, given = ours(settings, count)
+        batches = [trainer.inputs(given, k) for k in range(n_batches)]
+
+        def synchronised(x: Tensor, step: Step = step) -> None:
+            step(x)
+            torch.cuda.synchronize()
+
+        seconds[count] = seconds_per_step({"gba": synchronised}, batches, repeats)["gba"] / count
+    rate = {f"samples_per_second_gba_{count}_replicas": settings.batch_size / each for count, each in seconds.items()}
+    return rate | {"ratio_replicas_to_single": seconds[1] / seconds[n_replicas]}
+
+
+def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:
+    """Time steps of TopK and of GBA at low activity, ours and the usual ways, and the controllers; one thread."""
+    topk, gba = COMMON, _settings(algorithm="gba", initial_bias=LOW_ACTIVITY, gain=0.1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        step_topk, _, given = ours(topk)
+        step_gba, *_ = ours(gba)
+        batches = [trainer.inputs(given, k) for k in range(n_batches)]
+        activity = step_gba(batches[0]).n_active / (gba.batch_size * gba.n_neurons)
+        steps: dict[str, Step] = {
+            "topk": step_topk,
+            "topk_dense_loop": dense_loop(topk),
+            "gba": step_gba,
+            "gba_dense_loop": dense_loop(gba),
+        }
+        if (other := sae_lens_loop(topk)) is not None:
+            steps["topk_sae_lens"] = other
+        found = seconds_per_step(steps, batches, repeats)
+        control = {
+            name: controller_seconds(_settings(algorithm="gba", controller=name), batches, repeats)
+            for name in ("paper", "quantile")
+        }
+    finally:
+        torch.set_num_threads(before)
+    rates = {f"samples_per_second_{name}": topk.batch_size / seconds for name, seconds in found.items()}
+    ratios = {
+        "ratio_topk_to_dense_loop": found["topk_dense_loop"] / found["topk"],
+        "ratio_gba_to_dense_loop": found["gba_dense_loop"] / found["gba"],
+        "gba_activity": activity,
+    }
+    if "topk_sae_lens" in found:
+        ratios["ratio_topk_to_sae_lens"] = found["topk_sae_lens"] / found["topk"]
+    shares = {f"controller_share_of_topk_step_{name}": seconds / found["topk"] for name, seconds in control.items()}
+    names = ("n_features", "d_model", "sparsity", "n_neurons", "batch_size", "learning_rate", "k", "dictionary_law")
+    return {**{name: getattr(topk, name) for name in names}, **rates, **ratios, **shares}

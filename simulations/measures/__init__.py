@@ -1,0 +1,1 @@
+"""What a row reports of a dictionary."""

@@ -1,0 +1,1 @@
+"""Cells, rows on disk, and grids of cells."""
