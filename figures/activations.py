@@ -7,13 +7,9 @@ from matplotlib.figure import Figure
 
 from figures import curves
 from figures import rows as checks
-from figures.style import BLUE, GREEN, ORANGE, legend_below, styled
+from figures.style import BLUE, GREEN, ORANGE, VERMILLION, heading, legend_below, styled
 
-LOOKS = {
-    "relu": ("ReLU", {"color": BLUE, "marker": "o"}),
-    "smooth-relu": ("smooth ReLU", {"color": ORANGE, "marker": "s"}),
-    "jumprelu": ("JumpReLU", {"color": GREEN, "marker": "^"}),
-}
+STYLES = tuple({"color": c, "marker": m} for c, m in ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (VERMILLION, "D")))
 
 
 @styled
@@ -22,16 +18,19 @@ def plot(rows: pd.DataFrame) -> Figure:
 
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
-    free = ("activation", "target_frequency")
-    table = checks.prepare(rows, free=free, results=("activation", "feature_recovery_rate"))
+    free = ("target_frequency", "center")
+    results = ("feature_recovery_rate",)
+    table = checks.prepare(rows, free=free, needs=("target_frequency",), results=results, by_arm=True)
     figure, axes = curves.panel("target frequency $p$", logarithmic=True)
     both = len(table["center"].unique()) > 1
-    for (name, center), part in table[table["status"] == "ok"].groupby(["activation", "center"], sort=False):
-        label, look = LOOKS[str(name)]
+    arms = list(table["arm"].unique())
+    for (name, center), part in table[table["status"] == "ok"].groupby(["arm", "center"], sort=False):
+        look = STYLES[arms.index(name) % len(STYLES)]
         style = look | {"markersize": 3.2, "linewidth": 1.1, "linestyle": "-" if center else "--"}
-        label = f"{label}{'' if center else ', not centred'}" if both else label
+        label = f"{name}{'' if center else ', not centred'}" if both else str(name)
         curves.line(axes, part, "target_frequency", "feature_recovery_rate", label, style)
     axes.axvline(1 / table["n_features"].iloc[0], color="0.5", linewidth=0.8, linestyle=":", label="$1/n$")
     legend_below(figure, axes.get_legend_handles_labels()[0], 2)
-    axes.set_title(checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons"))
+    sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
+    heading(figure, "Is recovery the same with every activation?", sizes)
     return figure

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from figures.phase import along, distinct
 from figures.style import BLUE, GREEN, ORANGE, PURPLE, SMALL_FONT_SIZE, VERMILLION, outline
 from theory.conditions import EPSILON, ZETA, conditions, frequency_bound_of_width
 
@@ -53,15 +55,56 @@ BOUNDARIES = (
 
 
 def frequencies(
-    n_features: float, d_model: npt.ArrayLike, sparsity: npt.ArrayLike, n_neurons: float
+    n_features: npt.ArrayLike, d_model: npt.ArrayLike, sparsity: npt.ArrayLike, n_neurons: npt.ArrayLike
 ) -> dict[str, Array]:
-    """Return the target frequency at which each condition changes, by its name, broadcast over d_model and sparsity."""
+    """Return the target frequency at which each condition changes, by its name, in the common shape of the arguments.
+
+    Where n_neurons is NaN there is no width, and no condition on it.
+    """
     # The bounds on p depend neither on p nor on M.
     found = conditions(n_features, d_model, sparsity, 0.5, 1)
     bounds = {name: np.asarray(found[name].bound) for name in found if name != "width"}
-    shape = bounds["frequency_lower"].shape
-    width = np.asarray(frequency_bound_of_width(n_features, n_neurons, sparsity))
-    return bounds | {"width": np.broadcast_to(width, shape)}
+    if np.isfinite(n_neurons).all():
+        width = np.asarray(frequency_bound_of_width(n_features, n_neurons, sparsity))
+        bounds["width"] = np.broadcast_to(width, bounds["frequency_lower"].shape)
+    return bounds
+
+
+def overlay(axes: Axes, table: pd.DataFrame, x: str, y: str, *, references: bool = True) -> set[str]:
+    """Draw what the theorem says of a panel over columns x and y; return the names of the conditions in sight.
+
+    Conditions and the feature frequency f = s/n over target_frequency, d = sqrt(n) and d = n over d_model; nothing
+    where the other settings of the rows are not known, or several.
+    """
+    ends = along(distinct(table[y]))
+    if (x, y) == ("d_model", "n_features"):
+        reference(axes, ends**0.5, ends, "root_n", r"$d = \sqrt{n}$")
+        reference(axes, ends, ends, "superposition", "$d = n$")
+    if x != "target_frequency":
+        return set()
+    n, d, s = (_follow(table, name, y, ends) for name in ("n_features", "d_model", "sparsity"))
+    possible = (n >= 2) & (d >= 1) & (s >= 1) & (s <= n)  # elsewhere no condition is defined; NaN is not
+    n, d, s, ends = (each[possible] for each in (n, d, s, ends))
+    if not ends.size:
+        return set()
+    if references:
+        reference(axes, s / n, ends, "feature_frequency", "$f$")
+        reference(axes, np.sqrt(s / n), ends, "root_feature_frequency", r"$\sqrt{f}$")
+        if y == "d_model":
+            sides = np.array(axes.get_xlim())
+            reference(axes, sides, np.sqrt(n[0]), "root_n", r"$\sqrt{n}$")
+    m = _follow(table, "n_neurons", y, ends)
+    return draw(axes, frequencies(n, d, s, m), ends)
+
+
+def _follow(table: pd.DataFrame, name: str, y: str, values: Array) -> Array:
+    """Return a column as a function of `y`: y itself, constant or proportional to y; NaN where it is neither."""
+    column = pd.to_numeric(table[name], errors="coerce").dropna() if name in table.columns else pd.Series(dtype=float)
+    ratio = column / table.loc[column.index, y]
+    for found, one in ((column, np.ones_like(values)), (ratio, values)):
+        if len(found) and np.ptp(found) <= 1e-9 * found.max():  # two roundings of one quotient are far closer
+            return np.asarray(one * float(found.iloc[0]))
+    return np.full_like(values, np.nan)
 
 
 def draw(axes: Axes, bounds: dict[str, Array], y: Array) -> set[str]:
@@ -69,16 +112,17 @@ def draw(axes: Axes, bounds: dict[str, Array], y: Array) -> set[str]:
     low, high = axes.get_xlim()
     shown = set()
     for each in BOUNDARIES:
-        p = bounds[each.condition]
+        p = bounds.get(each.condition, np.empty(0))
         if np.any((p > low) & (p < high)):
             axes.add_line(each.artist(p, y))
             shown.add(each.condition)
     return shown
 
 
-def legend_handles(shown: set[str]) -> list[Line2D]:
+def legend_handles(shown: set[str], *, width: bool = True) -> list[Line2D]:
     """Return one handle a boundary; one that no panel shows says so, since it still holds or fails."""
-    return [each.artist(note="" if each.condition in shown else ", off scale") for each in BOUNDARIES]
+    told = [each for each in BOUNDARIES if width or each.condition != "width"]
+    return [each.artist(note="" if each.condition in shown else ", off scale") for each in told]
 
 
 def reference_handle(label: str) -> Line2D:

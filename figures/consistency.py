@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from figures import boundaries, intervals, methods, series
 from figures import rows as checks
-from figures.style import BLACK, DOUBLE_COLUMN, legend_below, new_figure, styled
+from figures.style import BLACK, DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, styled
 
 ALL, TOP, CHANCE = "consistency", "consistency_top", "consistency_chance"
 RECOVERY = "feature_recovery_rate"
@@ -27,26 +27,27 @@ def plot(rows: pd.DataFrame) -> Figure:
     Means over seeds with their intervals.  Raises ValueError for rows without the columns it reads, or in which
     another setting varies.
     """
-    table = methods.prepare(rows, results=(ALL, TOP, CHANCE, RECOVERY), series=("selectivity_profile",))
-    methods.one_setting(table, "method")
-    figure = new_figure(DOUBLE_COLUMN, 2.8)
+    results = (ALL, TOP, CHANCE, RECOVERY)
+    checked = checks.prepare(rows, results=results, series=("selectivity_profile",), by_arm=True)
+    table, looks = methods.with_method(checked)
+    figure = new_figure(DOUBLE_COLUMN, 3.1)
     shares, recovery, selectivity = figure.subplots(1, 3, width_ratios=(1, 0.75, 1.35))
-    names = methods.in_order(table["method"])
-    for y, name in enumerate(names):
-        part, look = table[table["method"] == name], methods.LOOKS[name]
+    for y, (name, look) in enumerate(looks.items()):
+        part = table[table["method"] == name]
         for column, shift in ((ALL, -SHIFT), (TOP, SHIFT)):
             _point(shares, part[column], y + shift, f"{column}-{name}", look, FACES[column])
         _point(recovery, part[RECOVERY], y, f"{RECOVERY}-{name}", look, None)
-        _profile(selectivity, part, name)
-    _shares(shares, table, names)
-    _rates(recovery, len(names), "recovery", "feature recovery rate")
+        _profile(selectivity, part, name, look)
+    _shares(shares, table, looks)
+    _rates(recovery, len(looks), "recovery", "feature recovery rate")
     recovery.tick_params(axis="y", labelleft=False)
     selectivity.set(xscale="log", xlabel="Z-score, groups of neurons", ylabel="their mean largest cosine (MCS)")
     selectivity.set_title("agreement and selectivity")
-    _open(selectivity, "both")
+    open_axes(selectivity, "both")
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
     note = intervals.note(table["seed"].nunique())
-    figure.suptitle(checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note))
+    notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note, methods.OURS)
+    heading(figure, "Do dictionaries that are trained from other starts agree?", notes)
     legend_below(figure, _kinds(table[CHANCE]), 3)
     return figure
 
@@ -58,13 +59,11 @@ def _point(axes: Axes, values: pd.Series, y: float, gid: str, look: methods.Look
     axes.plot(found.value, y, gid=gid, clip_on=False, zorder=3, **style)
 
 
-def _shares(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
+def _shares(axes: Axes, table: pd.DataFrame, looks: dict[str, methods.Look]) -> None:
     """Finish the panel of consistency: the lines of the methods and the level of chance, which all of them share."""
-    _rates(axes, len(names), "consistency", "share of neurons with cosine\n> 0.9 in another start")
-    failed = [methods.failures(table.loc[table["method"] == name, "status"]) for name in names]
-    axes.set_yticks(
-        range(len(names)), [name + each.replace(" (", "\n(") for name, each in zip(names, failed, strict=True)]
-    )
+    _rates(axes, len(looks), "consistency", "share of neurons with cosine\n> 0.9 in another start")
+    failed = {name: methods.failures(table.loc[table["method"] == name, "status"]) for name in looks}
+    axes.set_yticks(range(len(looks)), [looks[name].label + failed[name].replace(" (", "\n(") for name in looks])
     chance = table[CHANCE].dropna()
     if len(chance):
         axes.axvline(float(chance.iloc[0]), gid="chance", zorder=1, **boundaries.REFERENCE)
@@ -74,14 +73,14 @@ def _rates(axes: Axes, n_lines: int, title: str, label: str) -> None:
     axes.set(xlim=(-0.04, 1.04), ylim=(n_lines - 0.5, -0.5), xlabel=label, title=title)
     axes.set_yticks(range(n_lines))
     axes.set_xticks([0, 0.5, 1])
-    _open(axes, "x")
+    open_axes(axes, "x")
 
 
-def _profile(axes: Axes, part: pd.DataFrame, name: str) -> None:
+def _profile(axes: Axes, part: pd.DataFrame, name: str, look: methods.Look) -> None:
     """Draw the mean profile of a method, without the groups that hold neurons that never fire (Z-score 0)."""
     points = series.average(part, "selectivity_profile", 2)
     points = points[points[:, 0] > 0]
-    axes.plot(points[:, 0], points[:, 1], gid=f"profile-{name}", **methods.LOOKS[name].line())
+    axes.plot(points[:, 0], points[:, 1], gid=f"profile-{name}", **look.line())
 
 
 def _kinds(chance: pd.Series) -> list[Line2D]:
@@ -89,9 +88,3 @@ def _kinds(chance: pd.Series) -> list[Line2D]:
     kinds = [Line2D([], [], markerfacecolor=FACES[name] or BLACK, label=TEXTS[name], **style) for name in FACES]
     known = chance.dropna()
     return [*kinds, boundaries.reference_handle(f"chance ({known.iloc[0]:.1g})")] if len(known) else kinds
-
-
-def _open(axes: Axes, grid: Any) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis=grid, color="0.9", linewidth=0.5)
-    axes.set_axisbelow(True)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from figures import curves
 from figures import rows as checks
-from figures.style import styled
+from figures.style import heading, styled
 
 FOLLOWS = ("d_model", "target_frequency", "n_samples", "n_neurons", "support_law")
 
@@ -31,7 +31,9 @@ def plot(rows: pd.DataFrame) -> Figure:
 
     Raises ValueError for rows without the columns it reads, of other support laws, or in which another setting varies.
     """
-    table = checks.prepare(rows, free=("n_features", *FOLLOWS), results=("support_law", "feature_recovery_rate"))
+    table = checks.prepare(
+        rows, free=("n_features", *FOLLOWS), results=("feature_recovery_rate",), series=("support_law",)
+    )
     table["rho"] = [planted_cooccurrence(*each) for each in table[["support_law", "n_features", "sparsity"]].to_numpy()]
     figure, axes = curves.panel(r"co-occurrence $\rho_2$ of planted pairs", logarithmic=True)
     for n, style in curves.ordered_styles(sorted(table["n_features"].unique())).items():
@@ -40,5 +42,6 @@ def plot(rows: pd.DataFrame) -> Figure:
         axes.axvline(1 / np.sqrt(n), color=style["color"], linewidth=0.8, linestyle=":")
     axes.plot([], [], color="0.3", linewidth=0.8, linestyle=":", label=r"$1/\sqrt{n}$")
     axes.legend(frameon=False)
-    axes.set_title(f"{checks.counts(table, s='sparsity')}, {checks.share_of_n(table, 'n_neurons', 'M')}, centred data")
+    notes = (checks.counts(table, s="sparsity"), checks.share_of_n(table, "n_neurons", "M"), "centred data")
+    heading(figure, "At which co-occurrence does recovery end?", checks.title(*notes))
     return figure

@@ -20,10 +20,14 @@ from figures.style import EMPTY_CELL, HEAT_MAP, outline
 from theory.closed_forms import chance_recovery_rate
 
 Array = npt.NDArray[np.float64]
-THRESHOLD = 0.9
+RECOVERY, THRESHOLD = "feature_recovery_rate", 0.9
 # Ours: chance explains a recovery of which it would give half, and chance below 5 % is not worth a hatch.
 CHANCE_SHARE, CHANCE_FLOOR = 0.5, 0.05
 HATCH = "////"
+LABELS = {
+    **{"d_model": "dimension $d$", "n_features": "features $n$", "sparsity": "sparsity $s$", "n_neurons": "width $M$"},
+    **{"target_frequency": "target frequency $p$", "feature_frequency": "feature frequency $f$"},
+}
 CHANCE_LABEL = "half or more by chance alone"
 
 
@@ -50,23 +54,24 @@ class Cells:
 
 
 def collect(
-    table: pd.DataFrame, x: str, y: str, *, x_values: Array | None = None, y_values: Array | None = None
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    value: str = RECOVERY,
+    x_values: Array | None = None,
+    y_values: Array | None = None,
 ) -> Cells:
     """Return the grid of cells over columns x and y; the axes are the values of the table unless given.
 
-    The table has d_model, n_neurons, status and feature_recovery_rate, as `figures.rows.prepare` returns it.
+    Rows without a column `status` count as finished.  Chance is that of the recovery rate, where d_model and n_neurons
+    are known, and 0 elsewhere.
     """
-    recovery = pd.to_numeric(table["feature_recovery_rate"], errors="coerce")
-    finished = (table["status"] == "ok") & np.isfinite(recovery)
-    data = pd.DataFrame(
-        {
-            "x": table[x],
-            "y": table[y],
-            "recovery": recovery.where(finished),
-            "chance": chance_recovery_rate(table["d_model"], table["n_neurons"], THRESHOLD),
-            "failed": 1.0 - finished,
-        }
-    )
+    recovery = pd.to_numeric(table[value], errors="coerce")
+    finished = np.isfinite(recovery) & (table["status"] == "ok" if "status" in table.columns else True)
+    failed = 1.0 - finished
+    data = pd.DataFrame({"x": table[x], "y": table[y], "recovery": recovery.where(finished), "failed": failed})
+    data["chance"] = _chance(table) if value == RECOVERY else 0.0
     columns = distinct(table[x]) if x_values is None else x_values
     index = distinct(table[y]) if y_values is None else y_values
 
@@ -77,9 +82,18 @@ def collect(
     return Cells(columns, index, pivot("recovery"), pivot("chance"), pivot("failed") > 0)
 
 
+def _chance(table: pd.DataFrame) -> Array:
+    found = np.zeros(len(table))
+    if {"d_model", "n_neurons"} <= set(table.columns):
+        d, m = (pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float) for name in ("d_model", "n_neurons"))
+        known = np.isfinite(d) & np.isfinite(m)
+        found[known] = chance_recovery_rate(d[known], m[known], THRESHOLD)
+    return found
+
+
 def distinct(column: pd.Series) -> Array:
     """Return the distinct values of a column, ascending."""
-    return np.unique(column.to_numpy(dtype=float))
+    return np.unique(column.dropna().to_numpy(dtype=float))
 
 
 def edges(values: npt.ArrayLike) -> Array:
@@ -97,16 +111,19 @@ def along(values: npt.ArrayLike, n_points: int = 400) -> Array:
     return np.geomspace(ends[0], ends[-1], n_points)
 
 
-def heat_map(axes: Axes, cells: Cells) -> QuadMesh:
-    """Draw the recovery of the cells with hatched chance and crossed failures, and set the limits of the panel."""
+def heat_map(axes: Axes, cells: Cells, limits: tuple[float, float] = (0.0, 1.0)) -> QuadMesh:
+    """Draw the recovery of the cells with hatched chance and crossed failures, and set the limits of the panel.
+
+    `limits` are the values at the ends of the colours.
+    """
     axes.set(xscale="log", yscale="log", facecolor=EMPTY_CELL)
     x, y = edges(cells.x), edges(cells.y)
     shown = np.ma.masked_invalid(cells.recovery)
     # An edge of the cell's own colour closes the hairlines that PDF viewers leave between cells.
-    mesh = axes.pcolormesh(x, y, shown, cmap=HEAT_MAP, vmin=0, vmax=1, edgecolors="face", linewidth=0.2)
+    mesh = axes.pcolormesh(x, y, shown, cmap=HEAT_MAP, vmin=limits[0], vmax=limits[1], edgecolors="face", linewidth=0.2)
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     # NaN compares as dark = False: marks on empty cells are black.
-    dark = cells.recovery < 0.5
+    dark = cells.recovery < sum(limits) / 2
     for name, where, colour in (("dark", dark, "white"), ("bright", ~dark, "black")):
         _hatch(axes, x, y, cells.dominated() & where, colour, f"chance-{name}")
         _cross(axes, cells, cells.failed & where, colour, f"failed-{name}")
@@ -126,14 +143,8 @@ def _cross(axes: Axes, cells: Cells, where: npt.NDArray[np.bool_], colour: str, 
     i, j = np.nonzero(where)
     if i.size:
         rim = outline(1.0, "black" if colour == "white" else "white")
-        style: dict[str, Any] = {
-            "marker": "x",
-            "markersize": 4,
-            "color": colour,
-            "path_effects": rim,
-            "zorder": 4,
-        }  # above the lines
-        axes.add_line(Line2D(cells.x[j], cells.y[i], linestyle="", gid=name, **style))
+        style: dict[str, Any] = {"marker": "x", "markersize": 4, "color": colour, "path_effects": rim}
+        axes.add_line(Line2D(cells.x[j], cells.y[i], linestyle="", gid=name, zorder=4, **style))  # above lines
 
 
 def legend_handles(panels: list[Cells]) -> list[Artist]:
@@ -145,7 +156,7 @@ def legend_handles(panels: list[Cells]) -> list[Artist]:
         handles.append(
             Line2D([], [], linestyle="", marker="x", markersize=4, color="black", label="failed or diverged")
         )
-    if any(np.isnan(each.chance).any() for each in panels):
+    if any((np.isnan(each.recovery) & ~each.failed).any() for each in panels):
         handles.append(Patch(facecolor=EMPTY_CELL, edgecolor="black", linewidth=0.4, label="not run"))
     return handles
 
@@ -159,6 +170,21 @@ def frequency_axis(axes: Axes, values: Array) -> None:
     low, high = np.log10(axes.get_xlim())
     if np.floor(high) < np.ceil(low):
         axes.set_xticks(values, [f"{value:g}" for value in values])
+
+
+def label_axis(axes: Axes, axis: Axis, name: str, values: Array) -> None:
+    """Label an axis over a column: target frequencies by decades, the others by their values."""
+    label = LABELS.get(name, name.replace("_", " "))
+    if name == "target_frequency" and axis is axes.xaxis:
+        frequency_axis(axes, values)
+    elif (values == np.round(values)).all():
+        number_axis(axis, values, label)
+    else:
+        kept = values[:: 1 + values.size // 9]  # more labels would touch
+        axis.set_label_text(label)
+        axis.set_major_locator(FixedLocator(list(kept)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
 
 
 def number_axis(axis: Axis, values: Array, label: str, *, at_most: int = 12) -> None:

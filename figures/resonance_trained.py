@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from figures import boundaries, phase, series
 from figures import rows as checks
-from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, colour_bar, legend_below, new_figure, styled
+from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, colour_bar, heading, legend_below, new_figure, styled
 
 EVEN = "uniform"
 PROFILE = "frequency_profile"
@@ -32,12 +31,13 @@ def plot(rows: pd.DataFrame) -> Figure:
     has several dimensions.
     """
     free = ("target_frequency", "d_model", "support_law")
-    table = checks.prepare(rows, free=free, results=("feature_recovery_rate", PROFILE))
+    needs, results = ("target_frequency", "n_neurons"), ("feature_recovery_rate",)
+    table = checks.prepare(rows, free=free, needs=needs, results=results, series=(PROFILE,))
     if len(table["center"].unique()) > 1:
         raise ValueError("center=False, True, but should have one value in this figure")
     laws = sorted(table["support_law"].unique(), key=lambda law: (law != EVEN, law))
     points = _profiles(table, laws)
-    figure = new_figure(DOUBLE_COLUMN if len(laws) > 1 else SINGLE_COLUMN, 5.0)
+    figure = new_figure(DOUBLE_COLUMN if len(laws) > 1 else SINGLE_COLUMN, 5.2)
     panels = figure.subplots(2, len(laws), squeeze=False)
     p = phase.distinct(table["target_frequency"])
     grids = []
@@ -54,7 +54,11 @@ def plot(rows: pd.DataFrame) -> Figure:
     colour_bar(figure, mesh, list(panels[0]))
     bar = figure.colorbar(dots, ax=list(panels[1]), pad=0.02, fraction=0.05, aspect=28)
     bar.set_label("target frequency $p$")
-    figure.suptitle(checks.counts(table, n="n_features", s="sparsity", M="n_neurons"))
+    notes = checks.counts(table, n="n_features", s="sparsity", M="n_neurons")
+    name = str(table["arm"].iloc[0]) if "arm" in table.columns and not set(table["arm"]) & set(laws) else "trained BA"
+    heading(
+        figure, f"At which target frequencies does {name} recover features, and how often do they fire then?", notes
+    )
     handles = [boundaries.reference_handle(r"$f = s/n$, $d = \sqrt{n}$, $p = f$"), *phase.legend_handles(grids)]
     legend_below(figure, handles, len(handles))
     return figure
@@ -127,10 +131,7 @@ def _over_frequency(axes: Axes, part: pd.DataFrame, p: phase.Array) -> tuple[pha
     mesh = phase.heat_map(axes, cells)
     ends = phase.along(p)
     boundaries.reference(axes, ends, ends, "equal", "$p = f$")
-    kept = cells.y[:: 1 + cells.y.size // 9]  # more labels would touch
-    axes.set_yticks(kept, [f"{f:.2g}" for f in kept])
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_ylabel("feature frequency $f$")
+    phase.label_axis(axes, axes.yaxis, "feature_frequency", cells.y)
     return cells, mesh
 
 

@@ -8,33 +8,70 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
-from simulations.base.settings import SETTING_COLUMNS
 from theory.conditions import band
 
-# Every figure reads these; what is no setting is checked by the figure that needs it.
-PROBLEM = ("n_features", "d_model", "sparsity", "n_samples", "n_neurons", "target_frequency")
-# Averaged over, or deciding no result.
-NEVER_FIXED = ("seed", "device")
+# Settings that rows of one figure share, unless it shows what they do: those of the data and of the training, which
+# the methods of a comparison have in common, and those that each method has for itself.
+COMMON = (
+    *("n_features", "d_model", "sparsity", "n_samples", "support_law", "coefficient_law", "dictionary_law"),
+    *("normalize", "noise", "n_neurons", "n_steps", "learning_rate", "schedule", "optimizer", "weight_decay"),
+    *("batch_size", "n_evaluations", "n_restarts", "dtype", "n_probes", "target_recovery"),
+)
+OWN = (
+    *("algorithm", "instrument", "center", "controller", "activation", "gain", "gain_ratio", "relaxation"),
+    *("buffer_steps", "dead_frequency", "n_groups", "high_target_frequency", "low_target_frequency"),
+    *("target_frequency", "k", "penalty", "penalty_kind", "bandwidth", "initial_bias", "initial_scale", "pre_bias"),
+    *("initialization", "bias_policy", "step_size", "evaluation", "options"),
+)
+WORDS = frozenset(
+    {"support_law", "coefficient_law", "dictionary_law", "normalize", "schedule", "optimizer", "dtype", "algorithm"}
+    | {"instrument", "center", "controller", "activation", "penalty_kind", "pre_bias", "initialization"}
+    | {"bias_policy", "evaluation", "options"}
+)
+PROBLEM = ("n_features", "d_model", "sparsity", "n_samples")  # every figure reads these
 
 
-def prepare(rows: pd.DataFrame, *, free: Sequence[str], results: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a copy of the rows with numeric problem columns, in which only `free`, center, seed and device vary.
+def prepare(
+    rows: pd.DataFrame,
+    *,
+    free: Sequence[str] = (),
+    needs: Sequence[str] = (),
+    results: Sequence[str] = (),
+    series: Sequence[str] = (),
+    by_arm: bool = False,
+) -> pd.DataFrame:
+    """Return a copy of the rows with numeric settings and `results`, in which only `free`, seed and device vary.
 
-    Raises ValueError when there are no rows, when a column of the problem, `status` or one of `results` is missing,
-    when a number is not one, or when a setting that is not `free` has several values.
+    `by_arm`: rows of several arms, each with settings of its OWN.  Without it only centring may vary besides.  PROBLEM
+    and `needs` are positive numbers; `results` are nan in rows that are not ok; columns in `series` stay as they are;
+    the rest may be missing
+    or blank (a setting that a method does not have).
+    Raises ValueError when there are no rows, when a column or a number is missing, or a setting that is not `free` has
+    several values.
     """
-    needed = (*PROBLEM, "center", "status", *results)
-    if missing := [name for name in needed if name not in rows.columns]:
+    needed = (*PROBLEM, *needs, "center", "status", *(["arm"] if by_arm else []), *results, *series)
+    if missing := [name for name in dict.fromkeys(needed) if name not in rows.columns]:
         raise ValueError(f"rows without {', '.join(missing)}")
     if rows.empty:
         raise ValueError("rows=0, but a figure needs at least one row")
     table = rows.reset_index(drop=True)
-    for name in PROBLEM:
-        table[name] = _positive(table[name], name)
+    blank = table.isin(["", "nan", "None"])
+    table = table.astype({name: object for name in table.columns[blank.any()]}).mask(blank)
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *COMMON, *OWN, "seed"])))
+    for name in (*COMMON, *OWN, "seed"):
+        if name not in WORDS:
+            table[name] = _numbers(table[name], name, positive=name in (*PROBLEM, *needs))
+    table["seed"] = table["seed"].fillna(0).astype(int)
     table["center"] = [_truth(value) for value in table["center"]]
-    for name in SETTING_COLUMNS:
-        if name in table.columns and name not in ("center", *free, *NEVER_FIXED):
-            _one_value(table[name], name)
+    for name in results:
+        table[name] = pd.to_numeric(table[name], errors="coerce").where(table["status"] == "ok")
+    for name in COMMON if by_arm else (*COMMON, *OWN):
+        if name != "center":
+            one_value(table, name, free)
+    if by_arm:
+        for arm, part in table.groupby("arm", sort=False):
+            for name in OWN:
+                one_value(part, name, free, f" for {arm}")
     return table
 
 
@@ -48,11 +85,14 @@ def one_per_cell(table: pd.DataFrame, cell: Sequence[str], columns: Sequence[str
             raise ValueError(f"{name} has several values at {place}, but should have one")
 
 
-def _positive(column: pd.Series, name: str) -> pd.Series:
+def _numbers(column: pd.Series, name: str, *, positive: bool) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
-    bad = ~(np.isfinite(numbers) & (numbers > 0))
+    bad = numbers.isna() & column.notna()
+    if positive:
+        bad = ~(np.isfinite(numbers) & (numbers > 0))
     if bad.any():
-        raise ValueError(f"{name}={column[bad].iloc[0]}, but should be a positive number")
+        wanted = "a positive number" if positive else "a number"
+        raise ValueError(f"{name}={column[bad].iloc[0]}, but should be {wanted}")
     return numbers
 
 
@@ -62,11 +102,13 @@ def _truth(value: object) -> bool:
     return str(value) == "True"
 
 
-def _one_value(column: pd.Series, name: str) -> None:
-    values = list(column.unique())
+def one_value(table: pd.DataFrame, name: str, free: Sequence[str] = (), whose: str = "") -> None:
+    """Raise ValueError, naming `whose` setting it is, when a column that is not `free` has several values."""
+    values = [] if name in free else list(table[name].dropna().unique())
     if len(values) > 1:
-        shown = ", ".join(str(value) for value in values[:4]) + (", ..." if len(values) > 4 else "")
-        raise ValueError(f"{name}={shown}, but should have one value in this figure")
+        shown = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:4])
+        more = ", ..." if len(values) > 4 else ""
+        raise ValueError(f"{name}={shown}{more}, but should have one value{whose} in this figure")
 
 
 def by_centring(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -84,8 +126,9 @@ def title(*parts: str) -> str:
 
 
 def counts(table: pd.DataFrame, **symbols: str) -> str:
-    """Return "n = 256, M = 2,048" for columns that are the same in all rows, from symbol=column."""
-    return ", ".join(count(symbol, table[name].iloc[0]) for symbol, name in symbols.items())
+    """Return "n = 256, M = 2,048" for columns that have one value, from symbol=column; what is blank is left out."""
+    known = {symbol: table[name].dropna() for symbol, name in symbols.items()}
+    return ", ".join(count(symbol, column.iloc[0]) for symbol, column in known.items() if len(column))
 
 
 def count(symbol: str, value: float) -> str:

@@ -10,11 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
 
-from figures import curves
+from figures import curves, phase
 from figures import rows as checks
-from figures.style import DOUBLE_COLUMN, legend_below, new_figure, styled
+from figures.style import DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, plain_log, styled
 from theory.prediction import critical_frequency
 from theory.scaling import CRITICAL_DIMENSION_EXPONENT, upper_edge_exponent
 from theory.transitions import crossing, transition_width
@@ -25,13 +24,13 @@ predicted = cache(critical_frequency)  # a second each
 
 
 def transitions(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the critical p and the width of its transition for each center, sparsity and n, of the rows with d = n/2.
+    """Return the critical p and the width of its transition for each center, sparsity and n, of the cuts over p.
 
     Columns: center, sparsity, n_features, d_model, n_samples, n_steps, critical, width; NaN where p does not cross.
     """
     found: list[dict[str, Any]] = []
     names = ["center", "sparsity", "n_features", "d_model", "n_samples", "n_steps"]
-    for key, part in table[2 * table["d_model"] == table["n_features"]].groupby(names):
+    for key, part in table[table["arm"] == "over p"].groupby(names):
         rates = part.groupby("target_frequency")[RESULT].mean()
         p, y = rates.index.to_numpy(), rates.to_numpy()
         found.append(dict(zip(names, key, strict=True)) | {"critical": crossing(p, y), "width": transition_width(p, y)})
@@ -39,9 +38,9 @@ def transitions(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def critical_dimensions(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the d at which learnability first rises through 1/2, of the rows along d; columns center, n, critical."""
+    """Return the d at which learnability first rises through 1/2, of the cuts over d; columns center, n, critical."""
     found = []
-    for (center, n), part in table[2 * table["d_model"] != table["n_features"]].groupby(["center", "n_features"]):
+    for (center, n), part in table[table["arm"] == "over d"].groupby(["center", "n_features"]):
         rates = part.groupby("d_model")[RESULT].mean()
         critical = crossing(rates.index.to_numpy(), rates.to_numpy(), falling=False)
         found.append({"center": center, "n_features": n, "critical": critical})
@@ -55,11 +54,12 @@ def plot(rows: pd.DataFrame) -> Figure:
     Small crosses are the predictions without simulation (theory.prediction), dotted lines have the theorem's exponents.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
-    table = checks.prepare(rows, free=("n_features", "sparsity", *FOLLOWS), results=(RESULT, "n_steps"))
+    free, needs = ("n_features", "sparsity", *FOLLOWS), ("target_frequency", "n_steps")
+    table = checks.prepare(rows, free=free, needs=needs, results=(RESULT,), series=("arm",))
     table = table[table["status"] == "ok"]
     points = transitions(table)
     styles = curves.ordered_styles(sorted(points["sparsity"].unique()))
-    figure = new_figure(DOUBLE_COLUMN, 2.9)
+    figure = new_figure(DOUBLE_COLUMN, 3.1)
     left, middle, right = figure.subplots(1, 3)
     for (s, center), part in points.groupby(["sparsity", "center"]):
         style = styles[s] | _face(bool(center), styles[s]["color"])
@@ -76,10 +76,12 @@ def plot(rows: pd.DataFrame) -> Figure:
     for axes in (left, middle, right):
         if any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).any() for line in axes.lines):
             axes.set_yscale("log")  # where nothing crosses there is nothing to scale
-    for axes, name in ((left, "critical $p$ ($d = n/2$)"), (middle, "width of the transition in $\\log p$")):
-        _decorate(axes, name)
-    _decorate(right, "critical $d$ ($s = 3$, $p = 1/n$)")
-    figure.suptitle(f"learnable fraction through 1/2, {checks.share_of_n(table, 'n_samples', 'N')}")
+    sizes = phase.distinct(table["n_features"])
+    _decorate(left, "critical $p$ ($d = n/2$)", sizes)
+    _decorate(middle, "width of the transition in $\\log p$", sizes)
+    _decorate(right, "critical $d$ ($s = 3$, $p = 1/n$)", sizes)
+    notes = checks.title("where the learnable fraction passes 1/2", checks.share_of_n(table, "n_samples", "N"))
+    heading(figure, "How do the transitions of learnability move with n?", notes)
     legend_below(figure, _legend(styles), 4)
     return figure
 
@@ -102,12 +104,12 @@ def _exponent(axes: Axes, part: pd.DataFrame, exponent: float, colour: Any) -> N
         axes.plot(n, known["critical"].iloc[0] * (n / n[0]) ** exponent, color=colour, linewidth=0.8, linestyle=":")
 
 
-def _decorate(axes: Axes, title: str) -> None:
-    axes.set(xscale="log", xlabel="features $n$", title=title)
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="0.9", linewidth=0.5)
-    axes.set_axisbelow(True)
+def _decorate(axes: Axes, title: str, sizes: phase.Array) -> None:
+    axes.set(xscale="log", title=title)
+    phase.number_axis(axes.xaxis, sizes, "features $n$", at_most=5)
+    if axes.get_yscale() == "log":
+        plain_log(axes.yaxis)
+    open_axes(axes, "both")
 
 
 def _legend(styles: dict[Any, dict[str, Any]]) -> list[Line2D]:

@@ -1,4 +1,4 @@
-"""Results that hold several numbers: "1 2 3", or points such as "0.1:1:0.2 0.3:0.5:0.4"."""
+"""Results that hold several numbers: "1 2 3", points such as "0.1:1:0.2 0.3:0.5:0.4", or lists of either."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ Array = npt.NDArray[np.float64]
 
 
 def points(text: Any, name: str, width: int = 1) -> Array:
-    """Return the points (k, width) of one text; none for an empty one.  Raises ValueError naming the column."""
-    words = [] if pd.isna(text) else [word.split(":") for word in str(text).split()]
+    """Return the points (k, width) of one result; none for an empty one.  Raises ValueError naming the column."""
+    if isinstance(text, (list, tuple, np.ndarray)):
+        words = [np.atleast_1d(each).tolist() for each in text]
+    else:
+        words = [] if pd.isna(text) else [word.split(":") for word in str(text).split()]
     try:
         parsed = [[float(each) for each in word] for word in words if word != ["nan"]]
-    except ValueError:
+    except (TypeError, ValueError):
         raise ValueError(f"{name} should hold numbers separated by spaces") from None
-    if any(len(each) != width for each in parsed) or not np.isfinite(parsed or [[0.0]]).all():
+    if any(len(each) != width or not np.isfinite(each).all() for each in parsed):
         raise ValueError(f"{name} should hold points of {width} finite numbers, separated by spaces")
     return np.array(parsed, dtype=float).reshape(-1, width)
 

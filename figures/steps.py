@@ -13,8 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from figures import rows as checks
+from figures import series
 from figures.curves import ordered_styles
-from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, legend_below, new_figure, styled
+from figures.methods import failures
+from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, heading, legend_below, new_figure, open_axes, styled
 
 FOLLOWS = ("d_model", "target_frequency", "n_samples", "n_neurons")
 PANELS = (("recovery_per_step", 0.9), ("recovery_per_step_080", 0.8))
@@ -28,12 +30,17 @@ def plot(rows: pd.DataFrame) -> Figure:
     Raises ValueError for rows without the columns it reads, in which another setting varies, or with a history whose
     length is not n_steps + 1.
     """
-    table = checks.prepare(rows, free=("n_features", *FOLLOWS), results=("n_steps", "recovery_per_step"))
+    table = checks.prepare(
+        rows,
+        free=("n_features", *FOLLOWS),
+        needs=("n_steps", "target_frequency", "n_neurons"),
+        series=("recovery_per_step",),
+    )
     checks.one_per_cell(table, ("n_features",), FOLLOWS)
     lines = checks.by_centring(table)
     columns = [(name, tau) for name, tau in PANELS if name in table.columns]
     wide = len(columns) > 1
-    figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.1 + 1.9 * len(lines))
+    figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.25 + 1.9 * len(lines))
     panels = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
     styles = ordered_styles(sorted(int(n) for n in table["n_features"].unique()))
     for (centring, part), line in zip(lines, panels, strict=True):
@@ -44,7 +51,7 @@ def plot(rows: pd.DataFrame) -> Figure:
             _decorate(axes)
     notes = [checks.counts(table, s="sparsity")]
     notes += [checks.share_of_n(table, *each) for each in (("d_model", "d"), ("n_samples", "N"), ("n_neurons", "M"))]
-    figure.suptitle(f"{', '.join(notes)}{', ' if wide else chr(10)}{checks.frequency_note(table)}")
+    heading(figure, "How many steps does recovery take as n grows?", checks.title(*notes, checks.frequency_note(table)))
     handles = [Line2D([], [], label=_label(table, n), **style) for n, style in styles.items()]
     legend_below(figure, handles, min(len(handles), 4 if wide else 2))
     return figure
@@ -57,10 +64,7 @@ def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     """
     length = int(table["n_steps"].iloc[0]) + 1 if len(table) else 1
     finished = table.loc[table["status"] == "ok", name]
-    try:
-        parsed = [[float(word) for word in str(text).split()] for text in finished]
-    except ValueError:
-        raise ValueError(f"{name} should hold numbers separated by spaces") from None
+    parsed = [series.points(text, name).ravel() for text in finished]
     for each in parsed:
         if len(each) != length:
             raise ValueError(f"{name} has {len(each)} values, but should have n_steps + 1 = {length}")
@@ -70,9 +74,7 @@ def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
 def _decorate(axes: Axes) -> None:
     axes.set(xlabel="step", ylabel="feature recovery rate", ylim=(-0.03, 1.03))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="0.9", linewidth=0.5)
-    axes.set_axisbelow(True)
+    open_axes(axes, "y")
     axes.label_outer()
 
 
@@ -88,5 +90,4 @@ def _line(axes: Axes, history: npt.NDArray[np.float64], style: dict[str, Any], n
 
 def _label(table: pd.DataFrame, n: int) -> str:
     status = table.loc[table["n_features"] == n, "status"]
-    failed = int((status != "ok").sum())
-    return f"$n$ = {n:,}" + (f" ({failed} of {len(status)} failed)" if failed else "")
+    return f"$n$ = {n:,}" + failures(status)

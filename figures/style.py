@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 SINGLE_COLUMN = 3.35  # inches, as printed: font sizes below are then sizes on paper
 DOUBLE_COLUMN = 6.9
@@ -18,6 +21,7 @@ FONT_SIZE = 7.5
 SMALL_FONT_SIZE = 7.0
 HEAT_MAP = "cividis"  # made for readers with and without colour vision deficiency
 EMPTY_CELL = "0.88"
+RECOVERY_LABEL = "feature recovery rate (cosine > 0.9)"
 
 # Okabe and Ito (2008), told apart with every common colour vision deficiency.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -57,16 +61,32 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def open_axes(axes: Axes, grid: Literal["x", "y", "both"]) -> None:
+    """Leave the frame open at the top and right, and draw a light grid along one or both axes."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, color="0.9", linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def plain_log(axis: Axis) -> None:
+    """Label a logarithmic axis in plain numbers: 1, 2 and 5 of each decade, or the decades where there are many."""
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high < 200 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
 def outline(width: float, colour: str = "white") -> list[Any]:
     """Return path effects that lift a line of that width off any background."""
     return [Stroke(linewidth=width + 1.4, foreground=colour, alpha=0.85), Normal()]
 
 
-def colour_bar(figure: Figure, mappable: ScalarMappable, axes: Sequence[Axes]) -> None:
-    """Add the colour bar of the recovery rate, 0 to 1, to the right of `axes`."""
+def colour_bar(figure: Figure, mappable: ScalarMappable, axes: Sequence[Axes], label: str = RECOVERY_LABEL) -> None:
+    """Add the colour bar to the right of `axes`."""
     bar = figure.colorbar(mappable, ax=list(axes), pad=0.02, fraction=0.05, aspect=28)
-    bar.set_label("feature recovery rate (cosine > 0.9)")
-    bar.set_ticks([0, 0.25, 0.5, 0.75, 1])
+    bar.set_label(label)
+    if mappable.get_clim() == (0, 1):
+        bar.set_ticks([0, 0.25, 0.5, 0.75, 1])
     bar.outline.set_linewidth(0.6)
 
 
@@ -83,3 +103,39 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int, title:
         labelspacing=0.5,
         borderaxespad=0.2,
     )
+
+
+def heading(figure: Figure, question: str, notes: str = "") -> None:
+    """Say above the panels what the figure asks, and under it what all panels share; lines are broken to fit."""
+    characters = int(16 * figure.get_figwidth())
+    lines = [*textwrap.wrap(question, characters), *_broken(notes, characters)]
+    if lines:
+        figure.suptitle("\n".join(lines))
+
+
+def _broken(notes: str, characters: int) -> list[str]:
+    """Break at commas between notes, never within one: mathematics takes more letters than it shows."""
+    lines: list[str] = []
+    for part in notes.split(", ") if notes else []:
+        if lines and len(f"{lines[-1]}, {part}".replace("$", "")) <= characters:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return lines
+
+
+@styled
+def footer(figure: Figure, text: str) -> None:
+    """Write a line below everything else, for which the figure grows."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(text, int(19 * width))
+    strip = 0.13 * len(lines) + 0.04
+    figure.set_size_inches(width, height + strip)
+    share = strip / (height + strip)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, share, 1, 1 - share))  # type: ignore[call-arg]
+    for legend in figure.legends:  # which the layout only makes room for where it has no anchor of its own
+        legend.borderaxespad += strip * 72 / SMALL_FONT_SIZE
+    where: Any = {"ha": "right", "va": "bottom", "color": "0.35", "fontsize": SMALL_FONT_SIZE, "linespacing": 1.0}
+    figure.text(0.995, 0.03 / (height + strip), "\n".join(lines), gid="footer", in_layout=False, **where)

@@ -11,16 +11,17 @@ from matplotlib.lines import Line2D
 
 from figures import intervals, methods, series
 from figures import rows as checks
-from figures.style import BLACK, DOUBLE_COLUMN, SMALL_FONT_SIZE, legend_below, new_figure, styled
+from figures.style import BLACK, DOUBLE_COLUMN, SMALL_FONT_SIZE, heading, legend_below, new_figure, open_axes, styled
 
 COSTS = {"samples_to_recovery": "samples", "seconds_to_recovery": "seconds of training"}
 LEVELS = {"090": 0.90, "099": 0.99}
 HISTORY = ("recovery_per_step", "recovery_steps")
 RECOVERY = "feature_recovery_rate"
 SHIFT = 0.17
+SHIFTED = "a feature counts as lost also where all neurons share one shift"
 PROVABLE = "modified-ba"
-# Where methods differ besides methods.OWN: the classical learner takes other batches, the provable one is wider.
-COST_SETTINGS = ("n_neurons", "n_steps", "batch_size", "n_evaluations", "learning_rate")
+# Common settings in which methods differ: the classical learner takes other batches, the provable one is wider.
+COST_SETTINGS = ("n_neurons", "n_steps", "batch_size")
 
 
 class Reached(NamedTuple):
@@ -40,26 +41,34 @@ def plot(rows: pd.DataFrame) -> Figure:
     reads, or in which another setting varies.
     """
     results = (RECOVERY, *(f"{cost}_{level}" for cost in COSTS for level in LEVELS))
-    table = methods.prepare(rows, free=("n_samples", *COST_SETTINGS), results=results, series=HISTORY)
-    methods.one_setting(table, "method", also=COST_SETTINGS)
-    names = methods.in_order(table["method"])
-    figure = new_figure(DOUBLE_COLUMN, 3.4 + 0.2 * len(names))
+    free = ("n_samples", *COST_SETTINGS)
+    checked = checks.prepare(rows, free=free, needs=("n_neurons",), results=results, series=HISTORY, by_arm=True)
+    for name in COST_SETTINGS:
+        for arm, part in checked.groupby("arm", sort=False):
+            checks.one_value(part, name, whose=f" for {arm}")
+    table, looks = methods.with_method(checked)
+    names = list(looks)
+    figure = new_figure(DOUBLE_COLUMN, 3.3 + 0.2 * len(names))
     grid = figure.add_gridspec(2, 2, height_ratios=(0.2 * len(names) + 0.4, 2.0))
     for column, (cost, label) in enumerate(COSTS.items()):
         axes = figure.add_subplot(grid[0, column])
-        _costs(axes, table, names, cost)
+        _costs(axes, table, looks, cost)
         axes.set(xscale="log", xlabel=f"{label} to recovery", ylim=(len(names) - 0.5, -0.5))
-        axes.set_yticks(range(len(names)), _labels(table, names) if column == 0 else [])
+        axes.set_yticks(range(len(names)), _labels(table, looks) if column == 0 else [])
         _not_reached(axes, table, names, cost)
-        _open(axes, "x")
+        open_axes(axes, "x")
     curves = figure.add_subplot(grid[1, :])
-    for name in names:
-        _curve(curves, table[table["method"] == name], name)
+    for name, look in looks.items():
+        _curve(curves, table[table["method"] == name], name, look)
     curves.set(xscale="log", xlabel="samples", ylabel="feature recovery rate", ylim=(-0.03, 1.03))
-    _open(curves, "y")
+    open_axes(curves, "y")
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity")
-    figure.suptitle(checks.title(sizes, _widths(table), intervals.note(table["seed"].nunique())))
-    legend_below(figure, [*_kinds(), *methods.handles(table)], 4)
+    notes = checks.title(sizes, _widths(table, looks), intervals.note(table["seed"].nunique()), SHIFTED, methods.OURS)
+    heading(
+        figure, "What does recovery cost, in samples and in seconds of training, at one setting of each method?", notes
+    )
+    curves.legend(handles=methods.handles(table, looks), loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    legend_below(figure, _kinds(), 2)
     return figure
 
 
@@ -75,9 +84,8 @@ def reached(part: pd.DataFrame, cost: str, level: str) -> Reached:
     return Reached(intervals.log_mean(found.dropna()), int(found.isna().sum()), len(found))
 
 
-def _costs(axes: Axes, table: pd.DataFrame, names: list[str], cost: str) -> None:
-    for y, name in enumerate(names):
-        look = methods.LOOKS[name]
+def _costs(axes: Axes, table: pd.DataFrame, looks: dict[str, methods.Look], cost: str) -> None:
+    for y, (name, look) in enumerate(looks.items()):
         for level, shift, face in zip(LEVELS, (-SHIFT, SHIFT), (look.colour, "white"), strict=True):
             found = reached(table[table["method"] == name], cost, level)
             if not found.cost.n_values:
@@ -107,7 +115,7 @@ def _not_reached(axes: Axes, table: pd.DataFrame, names: list[str], cost: str) -
             axes.text(right, y + shift, f"{which} reached \u25b8", gid=f"missed-{name}", color="0.35", **position)
 
 
-def _curve(axes: Axes, part: pd.DataFrame, name: str) -> None:
+def _curve(axes: Axes, part: pd.DataFrame, name: str, look: methods.Look) -> None:
     """Draw the recovery of one method against the samples it has seen, mean over seeds.
 
     The provable algorithm uses all samples in every step: a point is a run, at the best of its steps.
@@ -116,29 +124,30 @@ def _curve(axes: Axes, part: pd.DataFrame, name: str) -> None:
         best = [series.points(text, HISTORY[0]).max(initial=0) for text in part[HISTORY[0]]]
         found = part.assign(best=best)[part["status"] == "ok"].groupby("n_samples")["best"].mean()
         x, y = found.index.to_numpy(dtype=float), found.to_numpy()
-        style = methods.LOOKS[name].line(markersize=6)
+        style = look.line(markersize=6)
     else:
         y, steps = (series.average(part, column)[:, 0] for column in HISTORY)
         if len(y) != len(steps):
             raise ValueError(f"{HISTORY[0]} has {len(y)} values, but should have one for each of {HISTORY[1]}")
-        x = steps * float(part["batch_size"].iloc[0])
+        batch = float(part["batch_size"].iloc[0])  # blank where a method has none of its own
+        x = steps * (batch if batch > 0 else float(part["n_samples"].iloc[0]) / max(1, steps.max(initial=0)))
         x, y = x[x > 0], y[x > 0]
-        style = methods.LOOKS[name].line(marker=None)
+        style = look.line(marker=None)
         # A marker at the end tells lines apart where they cross.
-        axes.plot(x[-1:], y[-1:], gid=f"end-{name}", **methods.LOOKS[name].line(linestyle="", clip_on=False, zorder=3))
+        axes.plot(x[-1:], y[-1:], gid=f"end-{name}", **look.line(linestyle="", clip_on=False, zorder=3))
     axes.plot(x, y, gid=f"curve-{name}", **style)
 
 
-def _widths(table: pd.DataFrame) -> str:
+def _widths(table: pd.DataFrame, looks: dict[str, methods.Look]) -> str:
     """Return "M = 512" where all methods have that width, else "M = 512 (provable: 4,096)"."""
     width = table.groupby("method")["n_neurons"].first()
     usual = width.mode().iloc[0]
-    others = [f"{name}: {width[name]:,.0f}" for name in methods.in_order(width.index) if width[name] != usual]
-    return checks.count("M", usual) + (f" ({', '.join(others)})" if others else "")
+    others = [f"{looks[name].label}: {width[name]:,.0f}" for name in looks if width[name] != usual]
+    return checks.count("M", usual) + (f" ({'; '.join(others)})" if others else "")
 
 
-def _labels(table: pd.DataFrame, names: list[str]) -> list[str]:
-    return [name + methods.failures(table.loc[table["method"] == name, "status"]) for name in names]
+def _labels(table: pd.DataFrame, looks: dict[str, methods.Look]) -> list[str]:
+    return [each.label + methods.failures(table.loc[table["method"] == name, "status"]) for name, each in looks.items()]
 
 
 def _kinds() -> list[Line2D]:
@@ -147,9 +156,3 @@ def _kinds() -> list[Line2D]:
     return [
         Line2D([], [], markerfacecolor=face, label=f"recovery {level:.2f}", **style) for level, face in faces.items()
     ]
-
-
-def _open(axes: Axes, grid: Any) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis=grid, color="0.9", linewidth=0.5)
-    axes.set_axisbelow(True)

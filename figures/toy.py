@@ -11,12 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import intervals, methods, series
+from figures import intervals, methods
 from figures import rows as checks
-from figures.style import BLACK, DOUBLE_COLUMN, SMALL_FONT_SIZE, legend_below, new_figure, styled
+from figures.style import BLACK, DOUBLE_COLUMN, SMALL_FONT_SIZE, heading, legend_below, new_figure, styled
 
 RATES = {0.8: "feature_recovery_rate_080", 0.9: "feature_recovery_rate"}
-RANGES = ("high_target_frequency", "low_target_frequency")
 SEARCHED = ("n_neurons", "n_steps", "learning_rate", "initial_scale", "penalty")
 # The default: what a user gets who turns no knob.  The last knob depends on the method.
 DEFAULT: dict[str, float] = {"n_neurons": 512, "n_steps": 6_000, "learning_rate": 1e-3}
@@ -44,18 +43,19 @@ def plot(rows: pd.DataFrame) -> Figure:
     The search is what ran at the smallest seed; the others are fresh.  Best is the largest sum of the two rates in the
     search.  Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
-    free = ("n_samples", *SEARCHED)
-    table = methods.prepare(rows, free=free, results=tuple(RATES.values()), series=("frequency_profile",))
-    table["line"] = _lines(table)
+    free, results = ("n_samples", *SEARCHED), tuple(RATES.values())
+    table, looks = methods.with_method(checks.prepare(rows, free=free, results=results, by_arm=True))
     table["searched"] = table["seed"] == table["seed"].min()
-    methods.one_setting(table, "line", but=("initial_scale", "penalty"))
-    lines = sorted(table["line"].unique(), key=lambda name: (_place(table, name), _natural(name)))
+    table["setting"] = [str(each) for each in table[list(SEARCHED)].to_numpy().tolist()]
+    order = table.drop_duplicates("arm").set_index("arm")["method"].map(list(looks).index)
+    lines = list(order.sort_values(kind="stable").index)
     figure = new_figure(DOUBLE_COLUMN, 1.25 + 0.3 * len(lines))
     panels = figure.subplots(1, len(RATES), sharey=True)
-    roles = [_chosen(table[table["line"] == name]) for name in lines]
+    roles = [_chosen(table[table["arm"] == name]) for name in lines]
     for axes, (tau, column) in zip(panels, RATES.items(), strict=True):
         for y, (name, chosen) in enumerate(zip(lines, roles, strict=True)):
-            _draw_line(axes, y, table[table["line"] == name], chosen, column)
+            part = table[table["arm"] == name]
+            _draw_line(axes, y, part, chosen, column, looks[part["method"].iloc[0]].colour)
             if name in REPORTED:
                 axes.plot(REPORTED[name][list(RATES).index(tau)], y, gid=f"reported-{y}", **_reported_style())
         axes.set_title(f"cosine > {tau}")
@@ -67,33 +67,12 @@ def plot(rows: pd.DataFrame) -> Figure:
     _describe_best(panels[-1], table, lines, roles)
     sizes = checks.counts(table, n="n_features", d="d_model")
     note = intervals.note(table.loc[~table["searched"], "seed"].nunique())
-    figure.suptitle(checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note))
+    notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note, methods.OURS)
+    heading(
+        figure, "Mixed sparsity: what does each method recover, by default and at the best of one small search?", notes
+    )
     legend_below(figure, _handles(table, roles), 3)
     return figure
-
-
-def _lines(table: pd.DataFrame) -> list[str]:
-    """Return the line of each row: the method, with what of it the table compares."""
-    points = [series.points(text, "frequency_profile", 3) for text in table["frequency_profile"]]
-    frequencies = np.concatenate([each[:, 0] for each in points])
-    names = []
-    for algorithm, method, k, high, low in table[["algorithm", "method", "k", *RANGES]].itertuples(index=False):
-        if algorithm in ("topk", "batchtopk"):
-            names.append(f"{method} {k:.0f}")
-        elif algorithm == "gba":
-            names.append(method + methods.with_range(low, high, frequencies).removeprefix("GBA"))
-        else:
-            names.append(method)
-    return names
-
-
-def _place(table: pd.DataFrame, line: str) -> int:
-    return list(methods.LOOKS).index(table.loc[table["line"] == line, "method"].iloc[0])
-
-
-def _natural(line: str) -> tuple[int, str]:
-    number = line.rsplit(" ", 1)[-1]
-    return (int(number) if number.isdigit() else 0), line
 
 
 def _chosen(part: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -101,18 +80,18 @@ def _chosen(part: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
     A line with one setting has no search: it is the `only` one, and all of its seeds count.
     """
-    cells = dict(list(part.groupby(list(SEARCHED), sort=False)))
+    cells = dict(list(part.groupby("setting", sort=False)))
     if len(cells) == 1:
         return {"only": part}
     knob, value = KNOB.get(part["algorithm"].iloc[0], USUAL_KNOB)
-    wanted = DEFAULT | {knob: value}
+    wanted = {name: value for name, value in (DEFAULT | {knob: value}).items() if part[name].notna().any()}
     found = {}
     if (is_default := np.logical_and.reduce([part[name] == wanted[name] for name in wanted])).any():
         found["default"] = part[is_default]
     searched = part[part["searched"]].dropna(subset=list(RATES.values()))
     if len(searched):  # of several best, the first
         best = searched.iloc[int(np.argmax(searched[list(RATES.values())].sum(axis=1)))]
-        found["best"] = cells[tuple(best[list(SEARCHED)])]
+        found["best"] = cells[best["setting"]]
     return found
 
 
@@ -128,16 +107,16 @@ def _selected(cell: pd.DataFrame, role: str) -> bool:
     return role != "only" and bool(cell["searched"].all())
 
 
-def _draw_line(axes: Axes, y: int, part: pd.DataFrame, chosen: dict[str, pd.DataFrame], column: str) -> None:
-    look = methods.LOOKS[part["method"].iloc[0]]
+def _draw_line(axes: Axes, y: int, part: pd.DataFrame, chosen: dict[str, pd.DataFrame], column: str,
+               colour: str) -> None:  # fmt: skip
     searched = part if "only" in chosen else part[part["searched"]]
-    axes.plot(searched[column], np.full(len(searched), y), gid=f"search-{y}", **_search_style(look.colour))
+    axes.plot(searched[column], np.full(len(searched), y), gid=f"search-{y}", **_search_style(colour))
     for role, cell in chosen.items():
         found = intervals.mean(_estimate(cell, role)[column], 0, 1)
         height = y + {"default": -HEIGHT, "best": HEIGHT, "only": -HEIGHT}[role]
-        intervals.bar(axes, found, height, color=look.colour, gid=f"interval-{role}-{y}")
-        face = "white" if _selected(cell, role) else look.colour
-        axes.plot(found.value, height, gid=f"{role}-{y}", color=look.colour, markerfacecolor=face, **_mark_style(role))
+        intervals.bar(axes, found, height, color=colour, gid=f"interval-{role}-{y}")
+        face = "white" if _selected(cell, role) else colour
+        axes.plot(found.value, height, gid=f"{role}-{y}", color=colour, markerfacecolor=face, **_mark_style(role))
 
 
 def _mark_style(role: str) -> dict[str, Any]:
@@ -162,7 +141,7 @@ def _decorate(axes: Axes) -> None:
 
 
 def _label(table: pd.DataFrame, line: str) -> str:
-    status = table.loc[table["line"] == line, "status"]
+    status = table.loc[table["arm"] == line, "status"]
     return line.replace(", ", ",\n") + methods.failures(status)
 
 
@@ -173,7 +152,8 @@ def _describe_best(axes: Axes, table: pd.DataFrame, lines: Sequence[str], roles:
     for y, best in told:
         knob = KNOB.get(best["algorithm"], USUAL_KNOB)[0]
         symbol = {"initial_scale": "a", "penalty": r"\lambda"}[knob]
-        text = f"{best['n_neurons']:,.0f}, {best['n_steps']:,.0f}, {best['learning_rate']:g}, ${symbol}$ {best[knob]:g}"
+        parts = [f"{best[name]:,g}" for name in DEFAULT] + [f"${symbol}$ {best[knob]:g}"]
+        text = ", ".join(each for each in parts if "nan" not in each)
         axes.annotate(text, (1.06, y), **style)
     if told:
         axes.annotate("best: $M$, steps, rate, knob", (1.06, -0.72), **style)

@@ -14,19 +14,16 @@ from matplotlib.lines import Line2D
 
 from figures import phase
 from figures import rows as checks
+from figures.curves import ordered_styles
 from figures.style import (
     BLACK,
-    BLUE,
     DOUBLE_COLUMN,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
     SMALL_FONT_SIZE,
-    VERMILLION,
     colour_bar,
+    heading,
     legend_below,
     new_figure,
+    open_axes,
     styled,
 )
 from theory.conditions import EPSILON, conditions
@@ -35,8 +32,8 @@ from theory.scaling import fit_slope
 Array = npt.NDArray[np.float64]
 FREE = ("target_frequency", "sparsity", "n_features", "d_model", "n_samples", "n_neurons", "instrument")
 VALUE, LOW, HIGH = "log10_required_width", "log10_required_width_low", "log10_required_width_high"
-COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK)
-HEADROOM = 12.0  # decades above the measured widths that are shown: the theorem's lines soon leave them
+HEADROOM = 8.0  # decades above the measured widths that are shown: the theorem's lines soon leave them
+MOST = 30.0
 NORMAL = 1.96
 
 
@@ -48,57 +45,36 @@ def plot(rows: pd.DataFrame) -> Figure:
     simulated over (n_neurons, sparsity).  Dashed lines are the theorem's sufficient width n p^(-s/(1-eps)^2).
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
-    table = checks.prepare(rows, free=FREE, results=("instrument", "feature_recovery_rate", VALUE, LOW, HIGH))
-    for name in (VALUE, LOW, HIGH):
-        table[name] = pd.to_numeric(table[name], errors="coerce")
+    results = ("feature_recovery_rate", VALUE, LOW, HIGH)
+    table = checks.prepare(rows, free=FREE, needs=("target_frequency", "n_neurons"), results=results, series=("arm",))
     parts = checks.by_centring(table)
-    probed = table[(table["instrument"] == "width") & (table["status"] == "ok")]
-    by_size, over_frequency = _slices(probed)
-    colours = dict(zip(phase.distinct(over_frequency["sparsity"]), COLOURS * 3, strict=False))
-    figure = new_figure(DOUBLE_COLUMN, 0.9 + 2.35 * len(parts))
+    probed = table[table["arm"].isin(["over p", "over n"]) & (table["status"] == "ok")]
+    over_p = probed[probed["arm"] == "over p"]
+    styles = ordered_styles(list(phase.distinct(over_p["sparsity"])))
+    figure = new_figure(DOUBLE_COLUMN, 1.05 + 2.35 * len(parts))
     panels = figure.subplots(len(parts), 3, squeeze=False)
-    top = float(probed[[VALUE, LOW]].max().max())
-    limits = (0.0, min(top, 30.0) + HEADROOM)
+    limits = (0.0, min(float(probed[VALUE].max()), MOST) + HEADROOM)
     grids = []
     for (centring, part), (left, middle, right) in zip(parts, panels, strict=True):
-        _frequency_panel(left, part.loc[part.index.intersection(over_frequency.index)], colours, limits)
-        _size_panel(middle, part.loc[part.index.intersection(by_size.index)], limits)
-        grids.append(phase.collect(part[part["instrument"] == "simulation"], "n_neurons", "sparsity"))
+        _frequency_panel(left, over_p.loc[over_p.index.intersection(part.index)], styles, limits)
+        _size_panel(middle, probed[(probed["arm"] == "over n") & probed.index.isin(part.index)], limits)
+        grids.append(phase.collect(part[part["arm"] == "simulated"], "n_neurons", "sparsity"))
         mesh = phase.heat_map(right, grids[-1])
         phase.number_axis(right.yaxis, grids[-1].y, "effective sparsity $1/h_i^2 = s$")
         right.set(xlabel="width $M$", title=checks.title("simulated", centring))
         left.set_title(centring or "required width")
     colour_bar(figure, mesh, [panels[-1][-1]] if len(parts) == 1 else list(panels[:, -1]))
-    figure.suptitle(_title(table, probed, over_frequency))
-    curves = [
-        Line2D([], [], color=c, marker="o", markersize=3.2, linewidth=1.1, label=f"$s$ = {s:.0f}")
-        for s, c in colours.items()
-    ]
-    theorem = Line2D(
-        [],
-        [],
-        color="0.35",
-        linestyle="--",
-        linewidth=0.9,
-        label=rf"sufficient: $n\,p^{{-s/(1-\varepsilon)^2}}$, $\varepsilon$ = {EPSILON:g}",
-    )
-    legend_below(figure, [*curves, theorem, *phase.legend_handles(grids)], 5)
+    target = table["target_recovery"].dropna()
+    share = f"{target.iloc[0]:.0%} of the features" if len(target) else "the features"
+    base = f"{checks.counts(over_p, n='n_features', d='d_model')} (left and right)" if len(over_p) else ""
+    heading(figure, f"How many neurons recover {share}?", checks.title(base, "$d = n/2$ (middle)"))
+    curves = [Line2D([], [], label=f"$s$ = {s:.0f}", **style) for s, style in styles.items()]
+    label = rf"sufficient: $n\,p^{{-s/(1-\varepsilon)^2}}$, $\varepsilon$ = {EPSILON:g}"
+    theorem = Line2D([], [], color="0.35", linestyle="--", linewidth=0.9, label=label)
+    most = Line2D([], [], color="0.35", marker="^", markerfacecolor="white", linestyle="", markersize=4,
+                  label="at least: no upper end")  # fmt: skip
+    legend_below(figure, [*curves, theorem, most, *phase.legend_handles(grids)], 5)
     return figure
-
-
-def _slices(probed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows over n (one frequency a size) and those over frequency at the size with most of these."""
-    base = probed.groupby("n_features")["target_frequency"].nunique().idxmax()
-    other = probed[probed["n_features"] != base]
-    sizes = other["sparsity"].unique()
-    at_base = probed[probed["n_features"] == base]
-    if not sizes.size:
-        return probed[:0], at_base
-    # The slice over n has one row at the base: the frequency that no other sparsity is probed at, or the last.
-    lonely = at_base.groupby("target_frequency")["sparsity"].transform("nunique") == 1
-    several = phase.distinct(at_base["sparsity"]).size > 1
-    mark = lonely & at_base["sparsity"].isin(sizes) & several
-    return pd.concat([other, at_base[mark]]), at_base[~mark]
 
 
 def _theorem(n: Array, d: Array, s: float, p: Array) -> Array:
@@ -115,29 +91,29 @@ def _slope(x: Array, table: pd.DataFrame) -> str:
     return rf"{found.value:.2f} $\pm$ {(found.high - found.low) / 2:.2f}" if math.isfinite(found.value) else ""
 
 
-def _points(axes: Axes, x: Array, table: pd.DataFrame, colour: str, name: str) -> None:
-    """Draw required widths with intervals; one without an upper end goes off the panel, one without a value is open."""
+def _points(axes: Axes, x: Array, table: pd.DataFrame, style: dict[str, Any], name: str) -> None:
+    """Draw required widths with intervals; one without an upper end is an open triangle at its lower end."""
     order = np.argsort(x)
     y, low, high = (table[each].to_numpy(dtype=float)[order] for each in (VALUE, LOW, HIGH))
     x = x[order]
-    ceiling = axes.get_ylim()[1] * 2
-    known = np.isfinite(low)
-    axes.vlines(x[known], low[known], np.where(np.isfinite(high), high, ceiling)[known], color=colour, linewidth=0.9)
-    axes.plot(x, y, color=colour, marker="o", markersize=3.2, linewidth=1.1, gid=name)
-    only_low = known & ~np.isfinite(y)
-    axes.plot(x[only_low], low[only_low], color=colour, linestyle="", marker="^", markersize=4, markerfacecolor="white")
+    known, open_above = np.isfinite(low) & np.isfinite(high), np.isfinite(low) & ~np.isfinite(high)
+    axes.vlines(x[known], low[known], high[known], color=style["color"], linewidth=0.9)
+    axes.plot(x, y, gid=name, **style)
+    up = style | {"linestyle": "", "marker": "^", "markersize": 4, "markerfacecolor": "white"}
+    seen = np.minimum(low, axes.get_ylim()[1] * 0.97)[open_above]  # still true of what lies above the panel
+    axes.plot(x[open_above], seen, gid=f"{name}-at-least", **up)
 
 
-def _frequency_panel(axes: Axes, table: pd.DataFrame, colours: dict[float, str], limits: tuple[float, float]) -> None:
+def _frequency_panel(axes: Axes, table: pd.DataFrame, styles: dict[float, Any], limits: tuple[float, float]) -> None:
     axes.set(xscale="log", ylim=limits)
     slopes = []
     for s in phase.distinct(table["sparsity"]):
         part = table[table["sparsity"] == s]
         p = part["target_frequency"].to_numpy(dtype=float)
-        _points(axes, p, part, colours[s], f"width-{s:.0f}")
+        _points(axes, p, part, styles[s], f"width-{s:.0f}")
         line = np.geomspace(p.min(), p.max(), 50)
         n, d = (np.full_like(line, part[name].iloc[0]) for name in ("n_features", "d_model"))
-        axes.plot(line, _theorem(n, d, s, line), color=colours[s], linestyle="--", linewidth=0.9)
+        axes.plot(line, _theorem(n, d, s, line), color=styles[s]["color"], linestyle="--", linewidth=0.9)
         slope = _slope(np.log10(p), part)
         slopes.append(f"$s$ = {s:.0f}: {slope}" if slope else "")
     text = "\n".join(["exponent in $p$", *(each for each in slopes if each)])
@@ -154,31 +130,19 @@ def _size_panel(axes: Axes, table: pd.DataFrame, limits: tuple[float, float]) ->
         return
     n, d, p = (table[name].to_numpy(dtype=float) for name in ("n_features", "d_model", "target_frequency"))
     s = float(table["sparsity"].iloc[0])
-    _points(axes, n, table, BLACK, "width-n")
+    _points(axes, n, table, {"color": BLACK, "marker": "o", "markersize": 3.2, "linewidth": 1.1}, "width-n")
     order = np.argsort(n)
     sufficient = _theorem(n, d, s, p)
     axes.plot(n[order], sufficient[order], color=BLACK, linestyle="--", linewidth=0.9, gid="theorem-n")
     asked = np.polyfit(np.log10(n), sufficient, 1)[0] if n.size > 1 else math.nan
     slope = _slope(np.log10(n), table)
     axes.set_title(f"exponent in $n$: {slope}\n(sufficient: {asked:.2f})" if slope else "")
-    axes.annotate(
-        f"$s$ = {s:.0f}, {checks.frequency_note(table)}",
-        (0.03, 0.03),
-        xycoords="axes fraction",
-        fontsize=SMALL_FONT_SIZE,
-    )
+    where: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": SMALL_FONT_SIZE}
+    axes.annotate(f"$s$ = {s:.0f}, {checks.frequency_note(table)}", (0.03, 0.03), **where)
     phase.number_axis(axes.xaxis, np.sort(n), "features $n$", at_most=4)
     _decades(axes)
 
 
 def _decades(axes: Axes) -> None:
     axes.set_ylabel(r"required width $\log_{10} M$")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="0.9", linewidth=0.5)
-    axes.set_axisbelow(True)
-
-
-def _title(table: pd.DataFrame, probed: pd.DataFrame, over_frequency: pd.DataFrame) -> str:
-    base = checks.counts(over_frequency, n="n_features", d="d_model") if len(over_frequency) else ""
-    target = pd.to_numeric(table["target_recovery"]).iloc[0]
-    return f"width that recovers {target:.0%} of the features: {base} (left and right), $d = n/2$ (middle)"
+    open_axes(axes, "y")

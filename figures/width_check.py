@@ -21,14 +21,15 @@ from figures.style import (
     SINGLE_COLUMN,
     SKY,
     VERMILLION,
+    heading,
     legend_below,
     new_figure,
     styled,
 )
-from simulations.base.settings import SETTING_COLUMNS
 
 Array = npt.NDArray[np.float64]
 FREE = ("instrument", "target_frequency", "n_neurons", "n_features", "d_model", "sparsity", "n_samples")
+SAME = ("target_frequency", "n_neurons", "n_features", "d_model", "sparsity", "n_samples", "center", "seed")
 PREDICTED = ("predicted_recovery_rate", "predicted_recovery_rate_low", "predicted_recovery_rate_high")
 SIMULATED = "feature_recovery_rate"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)
@@ -44,7 +45,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     95 % Clopper-Pearson interval of that share over seeds and settings taken as independent.
     Raises ValueError for rows without the columns it reads, or when no prediction has its simulation.
     """
-    table = checks.prepare(rows, free=FREE, results=("instrument", SIMULATED, *PREDICTED))
+    needs, results = ("target_frequency", "n_neurons"), (SIMULATED, *PREDICTED)
+    table = checks.prepare(rows, free=FREE, needs=needs, results=results, series=("arm",))
     pairs = _pairs(table)
     p, m = phase.distinct(pairs["target_frequency"]), phase.distinct(pairs["n_neurons"])
     figure = new_figure(SINGLE_COLUMN, 4.3)
@@ -61,7 +63,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set(xlabel="simulated recovery rate", ylabel="predicted recovery rate, one dictionary")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(_title(pairs))
+    heading(figure, "Do probes predict what a simulation recovers?", _covered(pairs))
     frequencies = [_handle(f"$p$ = {each:g}", COLOURS[k % len(COLOURS)], "o") for k, each in enumerate(p)]
     widths = [_handle(f"$M$ = {each:,.0f}", "0.4", MARKERS[j % len(MARKERS)]) for j, each in enumerate(m)]
     legend_below(figure, [*frequencies, *widths], 3)
@@ -70,14 +72,9 @@ def plot(rows: pd.DataFrame) -> Figure:
 
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each finished prediction with its finished simulation at the same settings and seed."""
-    same = [name for name in SETTING_COLUMNS if name in table.columns and name not in ("instrument", "device")]
-    finished = table[table["status"] == "ok"]
-    numbers = finished.assign(
-        **{name: pd.to_numeric(finished[name], errors="coerce") for name in (SIMULATED, *PREDICTED)}
-    )
-    predicted = numbers.loc[numbers["instrument"] == "width", [*same, *PREDICTED]]
-    simulated = numbers.loc[numbers["instrument"] == "simulation", [*same, SIMULATED]]
-    pairs = predicted.merge(simulated, on=same).dropna(subset=[*PREDICTED, SIMULATED])
+    predicted = table.loc[table["arm"] == "probes", [*SAME, *PREDICTED]]
+    simulated = table.loc[table["arm"] == "simulation", [*SAME, SIMULATED]]
+    pairs = predicted.merge(simulated, on=list(SAME)).dropna(subset=[*PREDICTED, SIMULATED])
     if pairs.empty:
         raise ValueError("pairs=0, but should be at least one prediction with its simulation")
     return pairs
@@ -90,7 +87,7 @@ def covered(pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return np.asarray((low - 1e-9 <= simulated) & (simulated <= high + 1e-9))
 
 
-def _title(pairs: pd.DataFrame) -> str:
+def _covered(pairs: pd.DataFrame) -> str:
     inside, trials = int(covered(pairs).sum()), len(pairs)
     low = float(beta.ppf(0.025, inside, trials - inside + 1)) if inside else 0.0
     high = float(beta.ppf(0.975, inside + 1, trials - inside)) if inside < trials else 1.0
@@ -98,8 +95,8 @@ def _title(pairs: pd.DataFrame) -> str:
     n = phase.distinct(pairs["n_features"])
     sizes = ", ".join(f"{each:,.0f}" for each in n)
     return (
-        f"$n$ = {sizes}: {inside} of {trials} intervals cover the simulation\n"
-        f"{inside / trials:.0%} [{low:.0%}, {high:.0%}], claimed {CLAIMED:.0%}; rms error {error:.3f}"
+        f"$n$ = {sizes}: {inside} of {trials} intervals cover the simulation, "
+        f"{inside / trials:.0%} [{low:.0%} to {high:.0%}] where {CLAIMED:.0%} is claimed, rms error {error:.3f}"
     )
 
 

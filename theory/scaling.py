@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
 from scipy.stats import t as student
 
 from theory.checks import at_least, real
@@ -26,26 +25,24 @@ class Slope(NamedTuple):
 def fit_slope(x: npt.ArrayLike, y: npt.ArrayLike, errors: npt.ArrayLike | None = None) -> Slope:
     """Return the slope of y (k,) over x (k,) by (weighted) least squares, with its interval.
 
-    Without `errors`, Student's t on the residuals, and nothing is known from fewer than three points.  With `errors`
-    (k,), the standard errors of y, weights are their inverse squares, two points will do, and the interval is normal,
-    wider by Birge's ratio sqrt(chi^2 / (k - 2)) where the points scatter more than their errors say.  Unknown for a
-    single x.  Raises ValueError for values that are not finite or errors that are not positive.
+    The interval is Student's with k - 2 degrees of freedom, so nothing is known from fewer than three points.  Without
+    `errors` its scale is that of the residuals.  With `errors` (k,), the standard errors of y, weights are their
+    inverse squares and the scale is theirs, times Birge's ratio sqrt(chi^2 / (k - 2)) where the points scatter more: it
+    covers at least as often as it says, whatever one factor the errors are too small by.  Unknown for a single x.
+    Points have to be independent draws.  Raises ValueError for values that are not finite or errors not positive.
     """
     x, y = real("x", x), real("y", y)
-    least = 3 if errors is None else 2
-    if x.size < least or np.ptp(x) == 0:
-        return Slope(math.nan)
     spread = np.ones_like(x) if errors is None else at_least("errors", errors, np.finfo(float).tiny)
+    if x.size < 3 or np.ptp(x) == 0:
+        return Slope(math.nan)
     weight = spread**-2.0
     centred = x - np.average(x, weights=weight)
     information = float(weight @ centred**2)
     value = float(weight * centred @ y) / information
-    misfit = float(weight @ (y - np.average(y, weights=weight) - value * centred) ** 2)
     freedom = x.size - 2
-    if errors is None:
-        half = float(student.ppf(TAIL, freedom)) * math.sqrt(misfit / freedom / information)
-    else:
-        half = float(norm.ppf(TAIL)) * math.sqrt(max(1.0, misfit / max(freedom, 1)) / information)
+    birge = float(weight @ (y - np.average(y, weights=weight) - value * centred) ** 2) / freedom
+    scale = math.sqrt((birge if errors is None else max(1.0, birge)) / information)
+    half = float(student.ppf(TAIL, freedom)) * scale
     return Slope(value, value - half, value + half)
 
 

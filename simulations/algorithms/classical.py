@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
-from simulations.algorithms.autoencoders.trainer import Trace, evaluation_steps
-from simulations.base.settings import Settings
+from simulations.algorithms.autoencoders.trainer import evaluation_steps
+from simulations.algorithms.base import Array, Fitted, Trace
+from simulations.base.checks import check_batch
 from simulations.data.sampling import initial_directions
-from simulations.data.stream import Stream
-from simulations.measures.autoencoder import history
-from simulations.measures.recovery import measure
+from simulations.data.source import Source, conditioned
 
-CODED_ROWS = 1_024  # held-out rows that are coded for the firing frequencies
+CODED_ROWS = 1_024  # held-out rows that are coded, which is slow
 
 
-def check_installed() -> None:
-    """Raise ValueError where scikit-learn is not installed."""
-    if importlib.util.find_spec("sklearn") is None:
-        raise ValueError("algorithm='dictionary-learning' needs scikit-learn: pip install 'sae-recovery[scikit-learn]'")
-
-
-def dictionary_learning(settings: Settings) -> dict[str, Any]:
-    """Return the results of online dictionary learning with non-negative codes and weight `penalty` on their L1 norm.
+def learn(settings: Any, source: Source) -> Fitted:
+    """Return what online dictionary learning finds with non-negative codes and weight `penalty` on their L1 norm.
 
     Implements: Mairal et al., Online Learning for Matrix Factorization and Sparse Coding (JMLR 2010), as scikit-learn's
     MiniBatchDictionaryLearning, one partial fit a step, from the starting directions of the other algorithms.  Raises
     ValueError where scikit-learn is not installed.
     """
-    check_installed()
+    settings.check_ready()
+    check_batch(settings.batch_size, source.n_samples)
     from sklearn.decomposition import MiniBatchDictionaryLearning
     from sklearn.exceptions import ConvergenceWarning
 
-    data = Stream(settings, torch.device("cpu"), torch.float64)
+    view, _ = conditioned(source, torch.device("cpu"), torch.float64)
     learner = MiniBatchDictionaryLearning(
         n_components=settings.n_neurons,
         alpha=settings.penalty,
@@ -45,36 +39,49 @@ def dictionary_learning(settings: Settings) -> dict[str, Any]:
         fit_algorithm="cd",
         transform_algorithm="lasso_cd",
         positive_code=True,
-        dict_init=initial_directions(settings.d_model, settings.n_neurons, settings.seed),
-        random_state=settings.seed,  # not drawn from: the start is given, and batches come in the stream's order
+        dict_init=initial_directions(source.d_model, settings.n_neurons, source.seed),
+        random_state=source.seed % 2**32,  # not drawn from: the start is given, and batches come in the stream's order
     )
-    weights = learner.dict_init
     trace, wanted, elapsed = Trace(), set(evaluation_steps(settings)), 0.0
-    features = data.features / np.linalg.norm(data.features, axis=1, keepdims=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a code short of convergence is still a descent step
         for step in range(settings.n_steps + 1):
             if step in wanted:
-                weights = learner.components_ if step else learner.dict_init
-                norm = np.linalg.norm(weights, axis=1, keepdims=True)
-                cosine = features @ (weights / np.where(norm > 0, norm, 1)).T
                 trace.steps.append(step)
                 trace.seconds.append(elapsed)
-                trace.best_cosine.append(torch.from_numpy(cosine.max(axis=1))[None])
+                trace.samples.append(step * settings.batch_size)
+                _measure(trace, learner.components_ if step else learner.dict_init, source)
             if step < settings.n_steps:
-                x = data.inputs(data.batch(step)).numpy()
+                x = view.batch(step, settings.batch_size).numpy()
                 begin = time.perf_counter()
                 learner.partial_fit(x)
                 elapsed += time.perf_counter() - begin
-        sample, x_held_out = data.held_out()
-        coded = x_held_out.numpy()[:CODED_ROWS]
-        codes = learner.transform(coded) if settings.n_steps else np.zeros((len(coded), settings.n_neurons))
-    frequency = (codes > 0).mean(axis=0)
-    unexplained = np.square(coded - codes @ weights).sum() / np.square(coded - coded.mean(axis=0)).sum()
-    best = np.stack([each[0].numpy() for each in trace.best_cosine])
-    return (
-        {"status": "ok"}
-        | measure(weights, sample, frequency, best)
-        | history(trace, 0, settings)
-        | {"l0": float((codes > 0).sum(axis=1).mean()), "fraction_variance_unexplained": float(unexplained)}
-    )
+    weights: Array = learner.components_ if settings.n_steps else learner.dict_init
+
+    def codes_of(x: Array) -> Array:
+        if not settings.n_steps:
+            return np.zeros((len(x), settings.n_neurons))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return np.asarray(learner.transform(x))
+
+    def code(X: Array) -> tuple[Array, Array]:
+        z = codes_of((np.asarray(X, dtype=np.float64) - view.mean) * view.scale)
+        return z, z @ weights / view.scale + view.mean
+
+    def held_out() -> Iterator[tuple[Array, Array, Array]]:
+        x = view.held_out().numpy()[:CODED_ROWS]
+        z = codes_of(x)
+        yield z, z @ weights, x
+
+    return Fitted(weights, code, held_out, trace=trace)
+
+
+def _measure(trace: Trace, weights: Array, source: Source) -> None:
+    """Add the best cosine of each feature to the trace, where there is ground truth."""
+    if source.truth is None:
+        return
+    features = source.truth.features / np.linalg.norm(source.truth.features, axis=1, keepdims=True)
+    norm = np.linalg.norm(weights, axis=1, keepdims=True)
+    cosine = features @ (weights / np.where(norm > 0, norm, 1)).T
+    trace.best_cosine.append(cosine.max(axis=1))

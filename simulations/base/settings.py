@@ -1,210 +1,156 @@
-"""The settings of one cell, self-validating, and the columns of the row that a cell becomes."""
+"""Settings that check themselves: frozen dataclasses whose fields say what they mean, allow and default to.
+
+A field is declared with `setting(default, text, check)`.  It may be `derived`: its default follows from the other
+settings of the cell, and is worked out when it is used, never frozen (None until then).  It may have `applies`: the
+settings of the same leaf under which it means anything; elsewhere it is blank, and refused when given.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from enum import Enum
+from typing import Any, ClassVar, Self
 
-from simulations.base import checks
-from simulations.base.checks import ALGORITHMS, TRAINED
-from simulations.data.laws.registry import check_law
+import numpy as np
 
-USUAL_BATCH = 512
+from simulations.base.checks import Check, suggestion
+
+Derive = Callable[[Any], Any]
+Applies = Callable[[Any], bool]
 
 
-def _setting(default: Any, text: str, check: checks.Check, trained: Any = None) -> Any:
-    """Declare a setting; `trained` is the default of a trained algorithm where that is another one.
+def setting(
+    default: Any,
+    text: str,
+    check: Check,
+    *,
+    kind: type | None = None,
+    derived: Derive | None = None,
+    applies: Applies | None = None,
+) -> Any:
+    """Declare a field: its default, a line of help, and the check (name, value, leaf) of a value that is given.
 
-    It may be a function of the other settings, and is then told in `text`.
+    `derived` takes the place of the default: it takes whatever has the other settings as attributes (a cell) and
+    returns the value, which `text` tells in words.  `kind` is the type, by default that of `default`.
     """
-    described = {"help": text, "check": check, "default": default, "trained": default if trained is None else trained}
-    return field(default=default if trained is None else None, metadata=described)
+    if applies and not derived:
+        derived = lambda _: default  # noqa: E731 - a default that is not frozen, for it may cease to apply
+    metadata = {"text": text, "check": check, "kind": kind or type(default), "default": default}
+    metadata |= {"derived": derived, "applies": applies}
+    return field(default=None if derived else default, metadata=metadata)
 
 
-def _all_fresh(settings: Settings) -> int:
-    return max(1, settings.n_steps) * max(1, settings.batch_size)
+def plain(name: str, value: Any, kind: type) -> Any:
+    """Return `value` as a plain bool, int, float or str; raises ValueError where it is none."""
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if kind is object:  # unknown: the simplest that the value can be
+        return _guessed(name, value)
+    if kind is bool and str(value) in ("True", "False"):
+        return str(value) == "True"
+    if kind is str and isinstance(value, str):
+        return str(value)
+    try:
+        if kind is int and isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+            return int(value)  # exact also above 2^53
+        if kind is int and isinstance(value, int) and not isinstance(value, bool):
+            return int(value)
+        if kind in (int, float) and not isinstance(value, bool) and (number := kind(float(value))) == float(value):
+            return number
+    except (TypeError, ValueError, OverflowError):
+        pass
+    wanted = {bool: "True or False", int: "a finite integer", float: "a number", str: "a word"}[kind]
+    raise ValueError(f"{name}={value!r}, but should be {wanted}")
 
 
-def _usual_batch(settings: Settings) -> int:
-    given: int | None = settings.n_samples
-    return USUAL_BATCH if given is None else max(1, min(USUAL_BATCH, given))
+def _guessed(name: str, value: Any) -> Any:
+    """Return a value, or its text, as bool, int, float or str, the first that it can be."""
+    if isinstance(value, bool | int | float):
+        return value
+    for kind in (bool, int, float, str):
+        try:
+            return plain(name, value, kind)
+        except ValueError:
+            continue
+    raise ValueError(f"{name}={value!r}, but should be a number, a word, True or False")
 
 
-def _as_sparse_as_data(settings: Settings) -> int:
-    return min(settings.sparsity, settings.n_neurons)
-
-
-def _usual_activation(settings: Settings) -> str:
-    return "jumprelu" if settings.algorithm in ("gba", "ba", "jumprelu") else "relu"
-
-
-def _usual_penalty(settings: Settings) -> float:
-    return 0.1 if settings.algorithm in ("l1", "dictionary-learning") else 0.01
-
-
-def _decoupled(settings: Settings) -> float:
-    return 0.01 if settings.algorithm in ("gba", "ba") else 1.0
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Settings:
-    """Everything that decides a cell: the statistical model, the algorithm, the seed and the device.
+    """A leaf of the settings of a cell.  Raises ValueError, naming the setting, for a value that is not allowed."""
 
-    Defaults are the canonical model of Theorem 6.1: Gaussian features, exactly s active features of weight 1/sqrt(s),
-    ReLU, one fixed bias, infinite step size, no centring.  A setting that is not given (None) takes the default of its
-    algorithm.  Raises ValueError when a value is out of its range.
-    """
-
-    algorithm: str = _setting("modified-ba", ", ".join(ALGORITHMS), checks.names(*ALGORITHMS))
-    n_features: int = _setting(256, "n, ground-truth monosemantic features", checks.count(2))
-    d_model: int = _setting(128, "d, dimension of the activations", checks.count(2))
-    sparsity: int = _setting(3, "s, active features per sample", checks.sparsity)
-    n_samples: int = _setting(
-        30_000, "N, samples; trained: n_steps batches, all fresh; fewer repeat", checks.count(1), _all_fresh
-    )
-    n_neurons: int = _setting(4_096, "M, width of the dictionary", checks.count(1))
-    target_frequency: float = _setting(
-        0.003, "p, share of samples a neuron should fire on (modified-ba, ba)", checks.number(0, 0.5, low_open=True)
-    )
-    n_steps: int = _setting(5, "T, steps of the algorithm", checks.count(0), 6_000)
-    step_size: float = _setting(
-        math.inf,
-        "eta, step size of modified-ba; inf replaces the neuron by its update",
-        checks.number(0, low_open=True, note=" (inf replaces the neuron by its update)"),
-    )
-    activation: str = _setting(
-        "relu", "relu, smooth-relu or jumprelu; jumprelu for gba, ba", checks.activation, _usual_activation
-    )
-    bias_policy: str = _setting(
-        "fixed", "of modified-ba: fixed (the theorem) or tracking", checks.names("fixed", "tracking")
-    )
-    center: bool = _setting(False, "subtract the mean of the data", checks.flag)
-    seed: int = _setting(0, "root seed of every random stream", checks.count(0))
-    device: str = _setting("auto", "auto, cpu or cuda", checks.names("auto", "cpu", "cuda"))
-    support_law: str = _setting("uniform", "law of the supports, NAME[:PARAM...]", checks.law("support"))
-    coefficient_law: str = _setting("constant", "law of the coefficients, NAME[:PARAM...]", checks.law("coefficient"))
-    dictionary_law: str = _setting("gaussian", "law of the features, NAME[:PARAM...]", checks.law("dictionary"))
-    normalize: bool = _setting(False, "scale every row of H to norm 1", checks.flag)
-    noise: float = _setting(0.0, "sigma of Gaussian noise added to X", checks.number(0, high_open=True))
-    initialization: str = _setting(
-        "sphere", "start: sphere (uniform) or data (random samples)", checks.names("sphere", "data")
-    )
-    batch_size: int = _setting(0, "rows used by a step; 0 = full batch; trained: 512", checks.batch_size, _usual_batch)
-    dtype: str = _setting("float32", "float32 or float64", checks.names("float32", "float64"))
-    evaluation: str = _setting("auto", "auto, factored (sparse, fast) or dense", checks.evaluation)
-    instrument: str = _setting("simulation", "what is measured: simulation, learnability or width", checks.instrument)
-    n_probes: int = _setting(200, "neurons started at (or near) features by learnability and width", checks.count(1))
-    target_recovery: float = _setting(
-        0.95, "recovery rate of the required width", checks.number(0, 1, low_open=True, high_open=True)
-    )
-    n_groups: int = _setting(10, "K, groups of gba", checks.n_groups)
-    high_target_frequency: float = _setting(
-        0.5, "HTF, target frequency of gba's first group", checks.number(0, 1, low_open=True, high_open=True)
-    )
-    low_target_frequency: float = _setting(
-        0.001, "LTF, target frequency of gba's last group", checks.low_target_frequency
-    )
-    controller: str = _setting(
-        "paper",
-        "of the biases (gba, ba): paper, quantile, or quantile-below (may stay below)",
-        checks.names("paper", "quantile", "quantile-below"),
-    )
-    gain: float = _setting(
-        0.01, "gamma_minus of the paper's controller", checks.number(0, low_open=True, high_open=True)
-    )
-    gain_ratio: float = _setting(1.0, "gamma_plus / gamma_minus", checks.number(0, high_open=True))
-    relaxation: float = _setting(0.5, "share of the way a quantile controller goes", checks.number(0, 1, low_open=True))
-    buffer_steps: int = _setting(50, "steps between bias updates", checks.count(1))
-    dead_frequency: float = _setting(
-        1e-6, "eps, frequency below which the paper's controller revives", checks.number(0, 1, high_open=True)
-    )
-    initial_bias: float = _setting(0.0, "bias at the start of training", checks.initial_bias)
-    initial_scale: float = _setting(
-        1.0,
-        "output scale a at the start of training; 0.01 for gba, ba (near the theorem's a -> 0)",
-        checks.number(0, low_open=True, high_open=True),
-        _decoupled,
-    )
-    pre_bias: str = _setting("zero", "b_pre at the start: zero or mean (of the data)", checks.names("zero", "mean"))
-    learning_rate: float = _setting(
-        0.001, "learning rate of the optimiser", checks.number(0, low_open=True, high_open=True)
-    )
-    schedule: str = _setting(
-        "constant",
-        "of the learning rate: constant, or linear (to a hundredth, over the second half)",
-        checks.names("constant", "linear"),
-    )
-    optimizer: str = _setting("adam", "adam or adamw", checks.names("adam", "adamw"))
-    weight_decay: float = _setting(0.01, "of adamw", checks.number(0, high_open=True))
-    k: int = _setting(3, "K of topk and batchtopk; default s", checks.k, _as_sparse_as_data)
-    penalty: float = _setting(
-        0.01,
-        "sparsity penalty of l1, dictionary-learning (0.1) and jumprelu (0.01)",
-        checks.number(0, high_open=True),
-        _usual_penalty,
-    )
-    penalty_kind: str = _setting("l0", "penalty of jumprelu: l0 or tanh", checks.names("l0", "tanh"))
-    bandwidth: float = _setting(
-        0.05, "of jumprelu's straight-through threshold", checks.number(0, low_open=True, high_open=True)
-    )
-    n_evaluations: int = _setting(20, "times that training stops to measure recovery", checks.count(1))
-    n_restarts: int = _setting(1, "dictionaries trained on the same data, compared for consistency", checks.count(1))
+    kind_of_leaf: ClassVar[str] = "settings"
 
     def __post_init__(self) -> None:
-        late = []
         for each in fields(self):
             value = getattr(self, each.name)
-            if value is None:
-                value = each.metadata["trained" if self.algorithm in TRAINED else "default"]
-                if callable(value):
-                    late.append((each.name, value))
-                    continue
-            value = self._coerce(each.name, value, type(each.metadata["default"]))
-            object.__setattr__(self, each.name, value)
-        for name, function in sorted(late, key=lambda each: each[0] != "batch_size"):  # n_samples depends on it
-            object.__setattr__(self, name, function(self))
+            if value is not None:
+                object.__setattr__(self, each.name, plain(each.name, value, each.metadata["kind"]))
         for each in fields(self):
-            each.metadata["check"](each.name, getattr(self, each.name), self)
-        check_law("dictionary", self.dictionary_law, n_features=self.n_features, d_model=self.d_model)
-        check_law("support", self.support_law, n_features=self.n_features, sparsity=self.sparsity)
-        check_law("coefficient", self.coefficient_law, n_features=self.n_features)
+            applies = each.metadata["applies"]
+            if applies is None:
+                continue
+            if getattr(self, each.name) is not None and not applies(self):
+                raise ValueError(f"{each.name}={getattr(self, each.name)!r}, but {self.describe()} has no {each.name}")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None:
+                each.metadata["check"](each.name, value, self)
 
-    @staticmethod
-    def _coerce(name: str, value: Any, kind: type) -> Any:
-        if kind is bool and str(value) in ("True", "False"):
-            return str(value) == "True"
-        if kind is str and isinstance(value, str):
-            return value
-        try:
-            if kind in (int, float) and not isinstance(value, bool) and (number := kind(value)) == float(value):
-                return number
-        except (TypeError, ValueError, OverflowError):
-            pass
-        wanted = {bool: "True or False", int: "a finite integer", float: "a number", str: "a word"}[kind]
-        raise ValueError(f"{name}={value!r}, but should be {wanted}")
+    def describe(self) -> str:
+        """Name the leaf in an error message."""
+        return self.kind_of_leaf
 
-    @property
-    def trained(self) -> bool:
-        """Whether the algorithm learns from a stream of batches, as all but the provable one do."""
-        return self.algorithm in TRAINED
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
+        return f"{type(self).__name__}({told})"
 
-    def to_row(self) -> dict[str, Any]:
-        """Return the settings as plain values, in the order of SETTING_COLUMNS."""
-        return {name: getattr(self, name) for name in SETTING_COLUMNS}
+    def own(self) -> Iterator[Field[Any]]:
+        """Yield the fields that mean something here."""
+        for each in fields(self):
+            applies = each.metadata["applies"]
+            if applies is None or applies(self):
+                yield each
 
-    def key(self) -> str:
-        """Return the identity of the cell: every setting but the device, which decides no result."""
-        return "|".join(f"{name}={value!r}" for name, value in self.to_row().items() if name != "device")
+    def resolved(self, whole: Any) -> Self:
+        """Return these settings with every derived default worked out from `whole`, which has all settings."""
+        missing = {each.name for each in self.own() if getattr(self, each.name) is None}
+        return type(self)(**self.given() | {name: getattr(whole, name) for name in missing})
 
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Settings:
-        """Build settings from a row, also one of strings; raises ValueError naming the missing or bad column."""
-        missing = [name for name in SETTING_COLUMNS if name not in row]
-        if missing:
-            raise ValueError(f"row without {', '.join(missing)}")
-        return cls(**{name: row[name] for name in SETTING_COLUMNS})
+    def replace(self, **changes: Any) -> Self:
+        """Return these settings with `changes`; derived defaults are worked out anew."""
+        return type(self)(**self.given() | changes)
+
+    def given(self) -> dict[str, Any]:
+        """Return the own settings that have a value, as plain values; derived ones only where they were given."""
+        return {each.name: value for each in self.own() if (value := getattr(self, each.name)) is not None}
 
 
-SETTING_COLUMNS: tuple[str, ...] = tuple(each.name for each in fields(Settings))
+def derive(leaf: Settings, name: str, whole: Any) -> Any:
+    """Return the value of an own setting of `leaf`: as given, or derived from `whole`."""
+    value = getattr(leaf, name)
+    if value is not None:
+        return value
+    each = next(each for each in fields(leaf) if each.name == name)
+    found = each.metadata["derived"](whole)
+    each.metadata["check"](name, found, whole)
+    return found
+
+
+def from_flat(kind: type[Settings], values: Mapping[str, Any]) -> Any:
+    """Return settings of a leaf from those of `values` that it has; the others are left alone."""
+    return kind(**{each.name: values[each.name] for each in fields(kind) if each.name in values})
+
+
+def unknown(names: list[str], known: list[str], whose: str) -> ValueError:
+    """Return the error that says which settings are not known, with the nearest one that is."""
+    name = names[0]
+    return ValueError(f"{name} is no setting of {whose}{suggestion(name, known)}")
+
+
+def default_text(each: Field[Any]) -> str:
+    """Return the default of a field as help shows it."""
+    return str(each.metadata["default"])

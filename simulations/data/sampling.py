@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simulations.base.streams import stream
-from simulations.data.laws.coefficients import normalize_rows
-from simulations.data.laws.registry import COEFFICIENTS, DICTIONARIES, SUPPORTS
+from simulations.data.laws.coefficients import COEFFICIENTS, normalize_rows
+from simulations.data.laws.dictionaries import DICTIONARIES
+from simulations.data.laws.supports import SUPPORTS
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -6,18 +6,19 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from simulations.algorithms.autoencoders import trainer
-from simulations.base.settings import Settings
+from simulations.algorithms.autoencoders.network import Reached
+from simulations.algorithms.base import Job
 from simulations.data.sampling import initial_directions
+from simulations.runs.cell import Cell
 
 # The problem on which other libraries were timed; the provable model with features of equal length.
-COMMON = Settings(
+COMMON = Cell(
     algorithm="topk",
     n_features=512,
     d_model=128,
@@ -30,23 +31,25 @@ LOW_ACTIVITY = -0.2  # a bias at which about 1 in 100 neurons fires
 Step = Callable[[Tensor], Any]
 
 
-def _settings(**changes: Any) -> Settings:
-    return Settings(**(COMMON.to_row() | {"n_samples": None, "activation": None} | changes))
+def _gba(**changes: Any) -> Cell:
+    return COMMON.replace(algorithm="gba", **changes)
 
 
-def ours(settings: Settings, seeds: int = 1) -> tuple[Step, trainer.State, trainer.Problem]:
+def ours(settings: Cell, seeds: int = 1) -> tuple[Step, trainer.State, trainer.Problem]:
     """Return a training step of ours on x (seeds, B, d), with what it changes."""
-    cells = [replace(settings, seed=settings.seed + each) for each in range(seeds)]
-    given = trainer.problem(cells, torch.device(settings.device), torch.float32)
+    tasks = [settings.replace(seed=settings.seed + each).task() for each in range(seeds)]
+    jobs = [Job(each.algorithm, each.model.stream()) for each in tasks]
+    given = trainer.problem(jobs, torch.device(settings.device), torch.float32)
     state = trainer.init(given)
     return lambda x: trainer.step(state, given, x), state, given
 
 
-def dense_loop(settings: Settings) -> Step:
+def dense_loop(settings: Cell) -> Step:
     """Return a training step as it is usually written: dense decode, autograd, Adam, rows back to the sphere."""
     start = torch.from_numpy(initial_directions(settings.d_model, settings.n_neurons, settings.seed)).float()
     W, a = start.requires_grad_(), torch.full((settings.n_neurons,), settings.initial_scale, requires_grad=True)
-    b, b_pre = torch.full_like(a, settings.initial_bias), torch.zeros(settings.d_model, requires_grad=True)
+    b = torch.full_like(a, getattr(settings, "initial_bias", 0.0))
+    b_pre = torch.zeros(settings.d_model, requires_grad=True)
     optimizer = torch.optim.Adam([W, a, b_pre], lr=settings.learning_rate, fused=True)
 
     def step(x: Tensor) -> None:
@@ -66,7 +69,7 @@ def dense_loop(settings: Settings) -> Step:
     return step
 
 
-def sae_lens_loop(settings: Settings) -> Step | None:
+def sae_lens_loop(settings: Cell) -> Step | None:
     """Return a training step of SAELens' TopK, or None where the library is not installed."""
     if importlib.util.find_spec("sae_lens") is None:
         return None
@@ -108,24 +111,23 @@ def seconds_per_step(steps: dict[str, Step], batches: list[Tensor], repeats: int
     return {name: statistics.median(each) for name, each in times.items()}
 
 
-def controller_seconds(settings: Settings, batches: list[Tensor], repeats: int) -> float:
+def controller_seconds(settings: Cell, batches: list[Tensor], repeats: int) -> float:
     """Return the median time a step that counting for the controller and its updates take."""
     step, state, given = ours(settings)
-    seen = step(batches[0])
-    times = []
+    seen = [step(trainer.inputs(given, k)) for k in range(len(batches))].pop()
+    times: list[float] = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        for _ in range(settings.buffer_steps):
-            trainer.count(state, seen, settings.batch_size)
-        state.step = settings.buffer_steps
-        trainer.control(state, given)
+        for done in range(1, settings.buffer_steps + 1):
+            reached = Reached(done, lambda n_rows: trainer.recent(given, len(batches), n_rows))
+            given.network.remember(state.parameters, state.memory, seen, settings.batch_size, reached)
         times.append((time.perf_counter() - begin) / settings.buffer_steps)
     return statistics.median(times)
 
 
 def benchmark_replicas(n_replicas: int = 16, *, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:
     """Time a step of one GBA and of many at once on CUDA; the ratio is how many times as fast a cell becomes."""
-    settings = _settings(algorithm="gba", initial_bias=LOW_ACTIVITY, gain=0.1, device="cuda")
+    settings = _gba(initial_bias=LOW_ACTIVITY, gain=0.1, device="cuda")
     seconds = {}
     for count in (1, n_replicas):
         step, _, given = ours(settings, count)
@@ -142,7 +144,7 @@ def benchmark_replicas(n_replicas: int = 16, *, repeats: int = 5, n_batches: int
 
 def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:
     """Time steps of TopK and of GBA at low activity, ours and the usual ways, and the controllers; one thread."""
-    topk, gba = COMMON, _settings(algorithm="gba", initial_bias=LOW_ACTIVITY, gain=0.1)
+    topk, gba = COMMON, _gba(initial_bias=LOW_ACTIVITY, gain=0.1)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -160,7 +162,7 @@ def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, An
             steps["topk_sae_lens"] = other
         found = seconds_per_step(steps, batches, repeats)
         control = {
-            name: controller_seconds(_settings(algorithm="gba", controller=name), batches, repeats)
+            name: controller_seconds(_gba(controller=name), batches, repeats)
             for name in ("paper", "quantile")
         }
     finally:

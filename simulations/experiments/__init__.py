@@ -1,28 +1,24 @@
-"""The registry of experiments.  Adding one: an entry in a module of this folder, and one figure file."""
+"""The experiments, one file each: whatever module of this folder has an EXPERIMENT, in the order that it gives."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
 
 from simulations.base.checks import one_of
-from simulations.experiments.base import PRESETS, Experiment
-from simulations.experiments.hypotheses import ACTIVATIONS, BALANCE, COOCCURRENCE
-from simulations.experiments.probes import LEARNABILITY, WIDTH, WIDTH_CHECK
-from simulations.experiments.provable import BENCHMARK, DIMENSION, RESONANCE, SPARSITY, STEPS
-from simulations.experiments.rivals import CONSISTENCY, FRONTIER, SENSITIVITY, TIME_TO_RECOVERY
-from simulations.experiments.scaling import SCALING
-from simulations.experiments.trained import RESONANCE_TRAINED, TOY
+from simulations.experiments.base import PRESETS, Experiment, Point, replicate_seeds
 
-__all__ = ["BENCHMARK", "EXPERIMENTS", "PRESETS", "Experiment", "experiment"]
+__all__ = ["EXPERIMENTS", "PRESETS", "Experiment", "Point", "experiment", "replicate_seeds"]
 
-EXPERIMENTS: Mapping[str, Experiment] = {
-    each.name: each
-    for each in (
-        *(RESONANCE, SPARSITY, DIMENSION, STEPS, ACTIVATIONS, COOCCURRENCE, BALANCE),
-        *(LEARNABILITY, WIDTH, WIDTH_CHECK, SCALING),
-        *(TOY, RESONANCE_TRAINED, FRONTIER, CONSISTENCY, SENSITIVITY, TIME_TO_RECOVERY),
-    )
-}
+
+def _discover() -> dict[str, Experiment]:
+    modules = [importlib.import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__)]
+    found = [each.EXPERIMENT for each in modules if hasattr(each, "EXPERIMENT")]
+    return {each.name: each for each in sorted(found, key=lambda each: (each.order, each.name))}
+
+
+EXPERIMENTS: Mapping[str, Experiment] = _discover()
 
 
 def experiment(name: str) -> Experiment:

@@ -1,1 +1,1 @@
-"""Instruments that measure by probes: neurons started at, or near, a feature."""
+"""What a cell is measured with: a simulation, or probes that reach where none can."""

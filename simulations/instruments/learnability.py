@@ -1,60 +1,45 @@
-"""Learnability: the share of features that hold a neuron started on them, which needs no width.
-
-It is no upper bound of recovery: after a few steps a neuron can be passing a feature that would not hold it, and at
-small n such neurons put simulated recovery well above it.  Both fall as n_steps grows.
-"""
+"""Learnability as an instrument: the share of features that hold a neuron started on them, which needs no width."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import numpy as np
-from scipy.stats import beta
+from simulations.algorithms.base import Algorithm, Runtime
+from simulations.base import checks
+from simulations.base.settings import setting
+from simulations.instruments.base import Instrument, Task, register
+from simulations.measures.base import Column, declare, with_interval
 
-from simulations.base.settings import Settings
-from simulations.base.streams import stream
-from simulations.instruments.directions import trajectories, unit_rows
-from simulations.runs.cell import evaluation_of, resolve_device, sample_of
-
-LEVEL = 0.95
-
-
-def probed_features(settings: Settings, instrument: str, n_probes: int) -> np.ndarray[Any, Any]:
-    """Return which features are probed: `n_probes` different ones at random, all of them when there are no more."""
-    n = settings.n_features
-    if n_probes >= n:
-        return np.arange(n)
-    rng = stream("init", settings.seed, instrument=instrument, n_features=n, n_probes=n_probes)
-    return np.sort(rng.choice(n, size=n_probes, replace=False))
+declare(**with_interval("learnable_fraction", Column("share of probes that stay on the feature they start at")))
 
 
-def exact_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the Clopper-Pearson interval of a share: it covers at least as often as `level` says."""
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes else 0.0
-    high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
-    return low, high
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Probe(Instrument):
+    """What the instruments that probe have in common: neurons that do not see each other."""
+
+    n_probes: int = setting(200, "neurons started at (or near) features by learnability and width", checks.count(1))
+
+    def check_algorithm(self, algorithm: Algorithm) -> None:
+        """Raise ValueError for an algorithm whose neurons depend on each other."""
+        if not algorithm.independent:
+            raise ValueError(
+                f"instrument={self.name!r} needs algorithm='modified-ba', whose neurons are independent, not "
+                f"{algorithm.name!r}"
+            )
 
 
-def learnability(settings: Settings, *, threads: int = 1) -> dict[str, Any]:
-    """Start neurons at features, run the algorithm, and count those that end within cosine 0.9 of their own.
+@register("learnability")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Learnability(Probe):
+    """Start neurons at features, run the algorithm, count those that stay."""
 
-    `n_probes` features of the data of `settings.seed` are probed.  Returns learnable_fraction with its 95 % interval
-    and recovery_per_step, the share on their own feature before the first step and after each.  The interval
-    (Clopper-Pearson) covers the choice of features and, as far as features of one draw behave independently, the draw
-    of the data: it is about any data of this law, also where all features were probed.
-    Implements: DESIGN section 7.1 (ours).  Memory: samples, features and one tile of n x 512, never n x n.
-    """
-    data = sample_of(settings)
-    chosen = probed_features(settings, "learnability", settings.n_probes)
-    evaluation = evaluation_of(settings, [data], [settings.seed], resolve_device(settings.device))
-    directions = unit_rows(data.features[chosen])
-    on, _ = trajectories(directions, directions, evaluation, settings, threads)
-    kept = on.sum(axis=1)
-    low, high = exact_interval(int(kept[-1]), len(chosen))
-    return {
-        "learnable_fraction": float(kept[-1] / len(chosen)),
-        "learnable_fraction_low": low,
-        "learnable_fraction_high": high,
-        "recovery_per_step": " ".join(f"{each / len(chosen):.6g}" for each in kept),
-    }
+    without: ClassVar[tuple[str, ...]] = ("n_neurons", "initialization")
+
+    @classmethod
+    def measure(cls, tasks: Sequence[Task], runtime: Runtime) -> list[dict[str, Any]]:
+        """Return learnable_fraction with its interval, and the share on their own feature at each step."""
+        from simulations.instruments.probes.learnability import learnability
+
+        return [learnability(each, runtime) for each in tasks]

@@ -1,110 +1,41 @@
-"""The width that a wanted recovery takes, from probes of rare events: no dictionary of that width is ever made."""
+"""Width as an instrument: the chance that a neuron learns a feature, from rare events, and the width that takes."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import numpy as np
+from simulations.algorithms.base import Runtime
+from simulations.base import checks
+from simulations.base.settings import setting
+from simulations.instruments.base import Task, register
+from simulations.instruments.learnability import Probe
+from simulations.measures.base import ANY, POSITIVE, Column, declare, with_interval
 
-from simulations.base.settings import Settings
-from simulations.base.streams import stream
-from simulations.instruments.directions import conditional_directions, cosines_between, trajectories, unit_rows
-from simulations.instruments.inference import summary
-from simulations.instruments.learnability import probed_features
-from simulations.instruments.population import (
-    Population,
-    curves_of,
-    first_weights,
-    fit_weights,
-    log_likelihood,
-    posterior,
+declare(
+    **with_interval("success_probability", Column("chance that a random neuron learns a given feature")),
+    success_probability_spread=Column("standard deviation of log10 of it over features", *POSITIVE),
+    **with_interval("predicted_recovery_rate", Column("recovery rate at n_neurons, from success probabilities")),
+    **with_interval("required_width", Column("width for target_recovery, empty above 1e300", *POSITIVE)),
+    **with_interval("log10_required_width", Column("log10 of the width for target_recovery", *ANY)),
 )
-from simulations.instruments.strata import Strata, Tally, first_probes, next_probes, strata_of, stratum_of
-from simulations.measures.recovery import TAU
-from simulations.runs.cell import evaluation_of, resolve_device, sample_of
-from theory.rare_events import log_tail
-
-Array = np.ndarray[Any, Any]
-N_DRAWS = 8  # draws of (H, V), none of them that of settings.seed
-PROBES_PER_FEATURE = 48  # neurons started near a feature, over all rounds
-UNIFORM_PER_FEATURE, UNIFORM_RANGE = 16, (512, 8_192)  # neurons started anywhere, which serve all features
-ADAPTIVE_ROUNDS = 2
-ROUND_RIVALS, ROUND_EM_STEPS = 1 / 32, 50  # between rounds a rough population will do
 
 
-def width(settings: Settings, *, threads: int = 1) -> dict[str, Any]:
-    """Return success_probability, predicted_recovery_rate at n_neurons and required_width, each with its 95 % interval.
+@register("width")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Width(Probe):
+    """Start neurons near features, at every distance, and count those that arrive."""
 
-    About `n_probes` features are probed, in equal parts from N_DRAWS draws of the data (at most n from each), none of
-    which is the draw of `settings.seed`; PROBES_PER_FEATURE neurons start near each, and some anywhere.  What the
-    intervals cover, and when a width is empty, is told by `inference.summary`.
-    Implements: DESIGN section 7.2 (ours).  Raises ValueError unless neurons start uniformly on the sphere.
-    """
-    if settings.initialization != "sphere":
-        raise ValueError(f"initialization={settings.initialization!r}, but should be 'sphere', a uniform start")
-    seeds = stream("init", settings.seed, instrument="width").integers(2**31, size=N_DRAWS)
-    strata = strata_of(settings.d_model)
-    tallies = [probe(replace(settings, seed=int(each)), strata, threads=threads) for each in seeds]
-    return summary(tallies, strata, settings)
+    without: ClassVar[tuple[str, ...]] = ("initialization",)  # always a uniform start
 
+    target_recovery: float = setting(
+        0.95, "recovery rate of the required width", checks.number(0, 1, low_open=True, high_open=True)
+    )
 
-def probe(settings: Settings, strata: Strata, *, threads: int = 1) -> Tally:
-    """Probe n_probes / N_DRAWS random features of the data of `settings.seed`.
+    @classmethod
+    def measure(cls, tasks: Sequence[Task], runtime: Runtime) -> list[dict[str, Any]]:
+        """Return success probability, predicted recovery and required width, with intervals."""
+        from simulations.instruments.probes.width import width
 
-    First neurons start anywhere, each telling of all the features; then near the features, in rounds: a coarse look at
-    every distance, then wherever the estimate of P_i gains most.
-    """
-    data = sample_of(settings)
-    chosen = probed_features(settings, "width", math.ceil(settings.n_probes / N_DRAWS))
-    directions = unit_rows(data.features[chosen])
-    evaluation = evaluation_of(settings, [data], [settings.seed], resolve_device(settings.device))
-    rng = stream("init", settings.seed, instrument="width", d_model=settings.d_model, n_probes=settings.n_probes)
-
-    n_uniform = int(np.clip(UNIFORM_PER_FEATURE * len(chosen), *UNIFORM_RANGE))
-    starts = unit_rows(rng.standard_normal((n_uniform, settings.d_model)))
-    _, ends = trajectories(starts, starts, evaluation, settings, threads)
-    tally = _tally_uniform(starts, ends, directions, strata)
-    probes = first_probes(len(chosen), strata)
-    per_round = (PROBES_PER_FEATURE * len(chosen) - int(probes.sum())) // ADAPTIVE_ROUNDS
-    for k in range(ADAPTIVE_ROUNDS + 1):
-        if k:
-            chance, demand = _known(tally, strata, settings.n_features)
-            probes = next_probes(tally, chance, demand, strata, per_round, rng)
-        feature, stratum = (np.repeat(each, probes.ravel()) for each in np.indices(probes.shape).reshape(2, -1))
-        if len(feature):
-            cosine = cosines_between(strata.edges[stratum], strata.edges[stratum + 1], settings.d_model, rng)
-            near = conditional_directions(directions[feature], cosine, rng)
-            on, _ = trajectories(near, directions[feature], evaluation, settings, threads)
-            tally = _add(tally, feature, stratum, on[-1])
-    return tally
-
-
-def _known(tally: Tally, strata: Strata, n_features: int) -> tuple[Array, Array]:
-    """Return the mean pi (features, K) that is known so far, and how uncertain each P_i is, in [0, 1] (features,)."""
-    curves = curves_of(strata, ROUND_RIVALS * n_features)
-    weights, value = fit_weights(log_likelihood(tally, strata, curves), first_weights(curves), ROUND_EM_STEPS)
-    share = posterior(tally, strata, Population(weights, curves, value))
-    relative = np.exp(curves.log_probability - np.max(curves.log_probability + np.log(share + 1e-300), 1)[:, None])
-    mean, square = (share * relative).sum(1), (share * relative**2).sum(1)
-    uncertain = np.minimum(square / mean**2 - 1, 1.0)
-    return share @ np.exp(curves.log_success), uncertain * (1 - share[:, -1])
-
-
-def _tally_uniform(starts: Array, ends: Array, directions: Array, strata: Strata) -> Tally:
-    """Return what neurons that started anywhere tell of every feature, each in the stratum that it started in."""
-    shape = (len(directions), len(strata.log_mass))
-    trials, hits = np.zeros(shape, int), np.zeros(shape, int)
-    for i, direction in enumerate(directions):  # feature by feature, so that no (neurons, features) array is formed
-        stratum = stratum_of(log_tail(np.clip(starts @ direction, -1, 1), directions.shape[1]), strata)
-        trials[i] = np.bincount(stratum, minlength=shape[1])
-        hits[i] = np.bincount(stratum[ends @ direction > TAU], minlength=shape[1])
-    return Tally(trials, hits)
-
-
-def _add(tally: Tally, feature: Array, stratum: Array, on: Array) -> Tally:
-    trials, hits = tally.trials.copy(), tally.hits.copy()
-    np.add.at(trials, (feature, stratum), 1)
-    np.add.at(hits, (feature[on], stratum[on]), 1)
-    return Tally(trials, hits)
+        return [width(each, runtime) for each in tasks]

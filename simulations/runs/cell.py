@@ -1,190 +1,229 @@
-"""One cell: settings -> row.  Cells that differ only in their batch axes can run as replicas of one program."""
+"""A cell: model x algorithm x instrument x runtime, given flat, and the row that measuring it gives."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
+from typing import Any, ClassVar, NamedTuple
 
 from simulations import __version__
-from simulations.algorithms.autoencoders import checkpoint as files
-from simulations.algorithms.autoencoders import trainer
-from simulations.algorithms.classical import dictionary_learning
-from simulations.algorithms.provable import modified_ba
-from simulations.algorithms.provable.update import Dense, Evaluation, Factored
-from simulations.base.checks import CLASSICAL
-from simulations.base.columns import RESULT_COLUMNS
-from simulations.base.settings import Settings
-from simulations.base.streams import stream
-from simulations.data.sampling import Sample, initial_directions, mean_activation, sample
-from simulations.instruments import training
-from simulations.measures.recovery import TAU, measure
-from simulations.runs.storage import check_writable
+from simulations.algorithms.base import Algorithm, Runtime, algorithm_class, all_fields
+from simulations.base import checks
+from simulations.base.settings import Settings, derive, setting, unknown
+from simulations.data.model import Model
+from simulations.instruments.base import Instrument, Task, instrument_class
 
-# Cells of the provable algorithm may share a batch when they differ in nothing else: neurons are independent.
-BATCH_AXES = ("seed", "target_frequency")
 BATCH_BYTES = 2**33  # samples, features and weights of one batch on a GPU
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DEFAULT_ALGORITHM, DEFAULT_INSTRUMENT = "modified-ba", "simulation"
+CHOICES = ("algorithm", "instrument", "arm")
 
 
-def resolve_device(device: str) -> torch.device:
-    """Return the device that `device` names; "auto" is CUDA where there is one.  Raises ValueError without a GPU."""
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise ValueError("device='cuda', but no CUDA GPU is available here; use cpu or auto")
-    return torch.device("cuda" if device != "cpu" and available else "cpu")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Machine(Settings):
+    """Where a cell runs; it decides no result beyond rounding, and is no part of a cell's identity."""
+
+    kind_of_leaf: ClassVar[str] = "the runtime"
+
+    device: str = setting("auto", "auto, cpu or cuda", checks.names("auto", "cpu", "cuda"))
+    dtype: str = setting("float32", "float32 or float64", checks.names("float32", "float64"))
 
 
-def sample_of(settings: Settings) -> Sample:
-    """Sample (H, V) for a cell; the algorithm's settings do not enter, so comparisons are paired."""
-    return sample(
-        n_features=settings.n_features,
-        d_model=settings.d_model,
-        sparsity=settings.sparsity,
-        n_samples=settings.n_samples,
-        support_law=settings.support_law,
-        coefficient_law=settings.coefficient_law,
-        dictionary_law=settings.dictionary_law,
-        normalize=settings.normalize,
-        seed=settings.seed,
-    )
+class Leaves(NamedTuple):
+    """The parts of a cell, with what was given; derived settings are None until they are worked out."""
+
+    model: Model
+    algorithm: Algorithm
+    instrument: Instrument
+    machine: Machine
 
 
-def start_of(settings: Settings, data: Sample) -> np.ndarray[Any, Any]:
-    """Return the starting directions (M, d), independent of V: uniform on the sphere, or random samples."""
-    if settings.initialization == "sphere":
-        return initial_directions(settings.d_model, settings.n_neurons, settings.seed)
-    rng = stream("init", settings.seed, initialization="data", n_samples=settings.n_samples)
-    rows = rng.integers(settings.n_samples, size=settings.n_neurons)
-    picked = np.einsum("ms,msd->md", data.values[rows], data.features[data.support[rows]])
-    return np.asarray(picked - mean_activation(data) if settings.center else picked)
+class Cell:
+    """One point of a grid.  Settings are given flat, `Cell(algorithm="topk", n_features=64, k=3)`, and read flat.
 
+    A setting that is not given takes its default, which may depend on the others and is worked out when it is read.
+    `arm` says which method, slice or point of an experiment the cell is; it decides nothing.  Raises ValueError for a
+    value that is not allowed, and for a setting that this cell does not have.
 
-def evaluation_of(
-    settings: Settings, samples: Sequence[Sample], seeds: Sequence[int], device: torch.device
-) -> Evaluation:
-    """Return the evaluation that the settings ask for; "auto" is factored, or dense when there is noise."""
-    dtype = DTYPES[settings.dtype]
-    if settings.evaluation == "dense" or settings.noise > 0:
-        streams = [stream("noise", each, n_samples=settings.n_samples, d_model=settings.d_model) for each in seeds]
-        noise = [(settings.noise, rng) for rng in streams]
-        return Dense(samples, device=device, dtype=dtype, center=settings.center, noise=noise)
-    return Factored(samples, device=device, dtype=dtype, center=settings.center)
-
-
-def run_cell(settings: Settings, *, threads: int = 1, checkpoint: Path | None = None) -> dict[str, Any]:
-    """Run one cell and return its row: every setting, then the results (ROW_COLUMNS).
-
-    A trained algorithm writes `checkpoint` after every measurement, and goes on from it when it is there.  Raises
-    ValueError for a device that is not there, and for a checkpoint of other settings or of an algorithm without.
+    >>> Cell(algorithm="topk", sparsity=5).replace(sparsity=8).k
+    8
     """
-    if checkpoint is None:
-        return run_batch([settings], threads=threads)[0]
-    if not settings.trained or settings.algorithm == CLASSICAL:
-        raise ValueError(f"checkpoint={str(checkpoint)!r}, but {settings.algorithm} has none")
-    check_writable(checkpoint.parent)
-    begin = time.perf_counter()
-    device, dtype = resolve_device(settings.device), DTYPES[settings.dtype]
-    resume = (lambda given: files.resume(checkpoint, given)) if checkpoint.exists() else None
-    after = lambda *reached: files.write(checkpoint, *reached)  # noqa: E731
-    *_, found = training.train([settings], device, dtype, resume=resume, after=after)
-    return row_of(settings, device, time.perf_counter() - begin, found[0])
+
+    leaves: Leaves
+
+    def __init__(self, *, algorithm: Any = DEFAULT_ALGORITHM, instrument: Any = DEFAULT_INSTRUMENT, arm: Any = "",
+                 **given: Any) -> None:  # fmt: skip
+        kinds = _kinds(str(algorithm), str(instrument))
+        own = {each.name: kind for kind in kinds for each in fields(kind)}
+        without = kinds[2].without  # type: ignore[attr-defined]
+        absent = [name for name in given if name not in own or name in without]
+        if absent:
+            raise _not_its_own(absent, algorithm, instrument, list(own), without)
+        self._given = {name: value for name, value in given.items() if value is not None}
+        parts = [kind(**{name: value for name, value in given.items() if own[name] is kind}) for kind in kinds]
+        self.leaves = Leaves(*parts)  # type: ignore[arg-type]
+        self.algorithm, self.instrument = str(algorithm), str(instrument)
+        self.arm = " ".join(str(arm).split())
+        self._own = own
+        self._check()
+
+    def _check(self) -> None:
+        self.leaves.instrument.check_algorithm(self.leaves.algorithm)
+        for name in self.names:
+            getattr(self, name)
+        self.leaves.algorithm.check(self)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The settings that this cell has, in the order of its leaves."""
+        without = self.leaves.instrument.without
+        return [each.name for leaf in self.leaves for each in leaf.own() if each.name not in without]
+
+    @property
+    def usual_samples(self) -> int:
+        """How many samples the algorithm takes where their number is not given."""
+        return int(self.leaves.algorithm.usual_samples)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "leaves" or name not in self._own:
+            raise AttributeError(name)
+        leaf = next(leaf for leaf in self.leaves if isinstance(leaf, self._own[name]))
+        return derive(leaf, name, self)
+
+    def __repr__(self) -> str:
+        return f"Cell({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and (self.arm, self.settings()) == (other.arm, other.settings())
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self.given(),)
+
+    def given(self) -> dict[str, Any]:
+        """Return what the cell was made of, flat: no defaults."""
+        told: dict[str, Any] = {"algorithm": self.algorithm, "instrument": self.instrument}
+        told |= {"arm": self.arm} if self.arm else {}
+        return told | {name: getattr(self, name) for name in self._given}
+
+    def replace(self, **changes: Any) -> Cell:
+        """Return the cell with changes; derived settings are worked out anew.
+
+        A change of algorithm or instrument leaves behind the settings that the new one does not have.
+        """
+        given = self.given() | changes
+        if changes.keys() & {"algorithm", "instrument"}:
+            kinds = _kinds(str(given["algorithm"]), str(given["instrument"]))
+            known = {each.name for kind in kinds for each in fields(kind)} - set(kinds[2].without)  # type: ignore[attr-defined]
+            given = {name: value for name, value in given.items() if name in known | {*CHOICES} or name in changes}
+        return Cell(**given)
+
+    def settings(self) -> dict[str, Any]:
+        """Return every setting of the cell, derived ones worked out, flat."""
+        told = {"algorithm": self.algorithm, "instrument": self.instrument}
+        return told | {name: getattr(self, name) for name in self.names}
+
+    def key(self) -> str:
+        """Return the identity of the cell: its own settings in canonical form, without machine and arm."""
+        machine = {each.name for each in fields(Machine)}
+        told = {name: value for name, value in self.settings().items() if name not in machine}
+        laws = self.leaves.model.identity()
+        told |= {name: laws[name] for name in laws if name in told and laws[name] is not None}
+        return "|".join(f"{name}={told[name]!r}" for name in sorted(told))
+
+    def task(self) -> Task:
+        """Return model, algorithm and instrument with every setting resolved."""
+        model, algorithm, instrument, _ = self.leaves
+        return Task(model.resolved(self), algorithm.resolved(self), instrument.resolved(self))
+
+    def runtime(self, threads: int = 1, checkpoint: Path | None = None) -> Runtime:
+        """Return where and how the cell runs."""
+        return Runtime(self.device, self.dtype, threads, checkpoint)
 
 
-def run_batch(cells: Sequence[Settings], *, threads: int = 1) -> list[dict[str, Any]]:
-    """Run cells that differ only in BATCH_AXES as replicas of one program: one launch on a GPU.
+def _rebuild(given: dict[str, Any]) -> Cell:
+    return Cell(**given)
 
-    Raises ValueError when they differ in anything else, or for a device that is not there.
+
+def _kinds(algorithm: str, instrument: str) -> tuple[type[Settings], ...]:
+    return Model, algorithm_class(algorithm), instrument_class(instrument), Machine
+
+
+def _not_its_own(
+    absent: Sequence[str], algorithm: str, instrument: str, own: list[str], without: Sequence[str]
+) -> ValueError:
+    name = absent[0]
+    if name in without:
+        return ValueError(f"{name} is no setting of instrument={instrument}")
+    if name in all_fields():
+        return ValueError(f"{name} is no setting of algorithm={algorithm}")
+    return unknown(list(absent), own, f"a cell of algorithm={algorithm}, instrument={instrument}")
+
+
+def run_cell(cell: Cell, *, threads: int = 1, checkpoint: Path | str | None = None) -> dict[str, Any]:
+    """Measure one cell with its instrument and return its row; raises ValueError for what cannot run here."""
+    return run_batch([cell], threads=threads, checkpoint=checkpoint)[0]
+
+
+def run_batch(cells: Sequence[Cell], *, threads: int = 1, checkpoint: Path | str | None = None) -> list[dict[str, Any]]:
+    """Return the row of each cell of a batch; the cells differ in the batch axes of their algorithm only.
+
+    Raises ValueError for an empty batch, cells that do not belong together, and a device that is not there.
     """
-    if len({batch_key(each) for each in cells}) != 1:
-        *most, last = batch_axes(cells[0])
-        raise ValueError(f"cells of one batch may differ in {', '.join(most)} and {last} only")
-    begin = time.perf_counter()
+    if not cells:
+        raise ValueError("cells=0, but a batch has at least one")
+    if threads < 1:
+        raise ValueError(f"threads={threads}, but should be at least 1")
     first = cells[0]
-    device, dtype = resolve_device(first.device), DTYPES[first.dtype]
-    if first.algorithm == CLASSICAL:
-        return [_classical(each) for each in cells]
-    if first.trained:
-        *_, found = training.train(cells, device, dtype)
-        seconds = (time.perf_counter() - begin) / len(cells)
-        return [row_of(each, device, seconds, results) for each, results in zip(cells, found, strict=True)]
-    drawn = {each.seed: sample_of(each) for each in cells}
-    samples = [drawn[each.seed] for each in cells]
-    starts = np.stack([start_of(each, data) for each, data in zip(cells, samples, strict=True)])
-    target = torch.tensor([[each.target_frequency] for each in cells], dtype=torch.float64, device=device)
-    state = modified_ba.init(torch.from_numpy(starts).to(device, dtype), target)
-    data = evaluation_of(first, samples, [each.seed for each in cells], device)
-    trace = modified_ba.run(state, data, first, threads=threads)
-    seconds = (time.perf_counter() - begin) / len(cells)
-    return [_row(*each, trace, r, seconds) for r, each in enumerate(zip(cells, samples, strict=True))]
-
-
-def _classical(settings: Settings) -> dict[str, Any]:
+    if checkpoint is not None and (first.instrument != DEFAULT_INSTRUMENT or first.leaves.algorithm.full_batch):
+        whose = f"{first.leaves.algorithm.describe()}, {first.leaves.instrument.describe()}"
+        raise ValueError(f"checkpoint={str(checkpoint)!r}, but {whose} has none")
+    if len({batch_key(each) for each in cells}) > 1:
+        raise ValueError(f"cells of one batch may differ in {', '.join(batch_axes(cells[0]))} only")
     begin = time.perf_counter()
-    results = dictionary_learning(settings)
-    return row_of(settings, torch.device("cpu"), time.perf_counter() - begin, results)
+    runtime = cells[0].runtime(threads, None if checkpoint is None else Path(checkpoint))
+    device = runtime.torch_device()
+    tasks = [each.task() for each in cells]
+    found = type(cells[0].leaves.instrument).measure(tasks, runtime)
+    seconds = (time.perf_counter() - begin) / len(cells)
+    return [row_of(cell, results, seconds, device.type) for cell, results in zip(cells, found, strict=True)]
 
 
-def batch_key(settings: Settings) -> str:
-    """Return what cells must share to run in one batch."""
-    axes = batch_axes(settings)
-    return "|".join(f"{name}={value!r}" for name, value in settings.to_row().items() if name not in axes)
+def row_of(cell: Cell, results: Mapping[str, Any], seconds: float, device: str = "") -> dict[str, Any]:
+    """Return a row: the cell's settings and its results; what the cell does not have is not in it."""
+    row = cell.settings() | {"arm": cell.arm} | ({"device": device} if device else {})
+    return row | {"status": "ok", "seconds": seconds, "version": __version__} | dict(results)
 
 
-def batch_axes(settings: Settings) -> Sequence[str]:
+def batch_axes(cell: Cell) -> tuple[str, ...]:
     """Return the settings in which cells of one batch may differ."""
-    return trainer.BATCH_AXES if settings.trained else BATCH_AXES
+    return type(cell.leaves.algorithm).batch_axes if cell.instrument == DEFAULT_INSTRUMENT else ()
 
 
-def batches(cells: Sequence[Settings]) -> list[list[Settings]]:
+def batch_key(cell: Cell) -> str:
+    """Return what cells must share to run in one batch."""
+    axes = batch_axes(cell)
+    return "|".join(f"{name}={value!r}" for name, value in cell.settings().items() if name not in axes)
+
+
+def batches(cells: Sequence[Cell]) -> list[list[Cell]]:
     """Group cells into batches: single cells on a CPU, where processes are the better way, replicas on a GPU."""
-    groups: dict[str, list[Settings]] = {}
+    groups: dict[str, list[Cell]] = {}
     for each in cells:
         groups.setdefault(batch_key(each), []).append(each)
     done = []
     for group in groups.values():
         size = 1
-        if resolve_device(group[0].device).type == "cuda":
-            size = max(1, BATCH_BYTES // _bytes_of_cell(group[0]))
+        if group[0].device != "cpu" and group[0].runtime().torch_device().type == "cuda":
+            size = max(1, BATCH_BYTES // group[0].leaves.algorithm.bytes_of(group[0]))
         done += [group[start : start + size] for start in range(0, len(group), size)]
     return done
 
 
-def _bytes_of_cell(settings: Settings) -> int:
-    n, d, M = settings.n_features, settings.d_model, settings.n_neurons
-    if settings.trained:  # weights, gradient and moments, and half a dozen arrays of a batch
-        return settings.n_restarts * (32 * d * M + 48 * settings.batch_size * M + 16 * n * d)
-    return 16 * settings.n_samples * settings.sparsity + 16 * d * (n + M)
-
-
-def row_of(settings: Settings, device: torch.device, seconds: float, results: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a whole row: settings with the device that ran, and results, empty where there are none."""
-    row = settings.to_row() | {"device": device.type} | dict.fromkeys(RESULT_COLUMNS, "")
-    return {**row, "seconds": seconds, "version": __version__, **results}
-
-
-def _reached(settings: Settings, best_cosine: torch.Tensor, seconds: float) -> dict[str, Any]:
-    """Return samples and seconds to recovery: all of both, where any step reached it, for every step takes them all."""
-    best = float((best_cosine > TAU).double().mean(1).max())
-    found: dict[str, Any] = {}
-    for name, level in (("090", 0.90), ("099", 0.99)):
-        if best >= level:
-            found |= {f"samples_to_recovery_{name}": settings.n_samples, f"seconds_to_recovery_{name}": seconds}
-    return found
-
-
-def _row(settings: Settings, data: Sample, trace: modified_ba.Trace, replica: int, seconds: float) -> dict[str, Any]:
-    weights = trace.weights[replica].cpu().numpy()
-    finite = bool(np.isfinite(weights).all())
-    results: dict[str, Any] = {"status": "ok" if finite else "diverged"}
-    if finite:
-        frequency = trace.activation_frequency[replica].cpu().numpy()
-        results |= measure(weights, data, frequency, trace.best_cosine[replica].cpu().numpy())
-        results |= _reached(settings, trace.best_cosine[replica], seconds)
-    else:
-        results["message"] = f"non-finite weights after {settings.n_steps} steps"
-    return row_of(settings, trace.weights.device, seconds, results)
+def cost(cell: Cell) -> float:
+    """Return about how long a cell runs, in no unit."""
+    return float(cell.leaves.algorithm.cost_of(cell))

@@ -1,200 +1,189 @@
-"""Rows and manifests on disk: appended durably, read back typed, never overwritten by a refused run."""
+"""Rows on disk: appended durably, read back typed, never overwritten by a refused run.
+
+A row is a dict of its cell's own settings and of its results; what it does not have is not in the dict, and blank in
+the file.  Columns may come in any order, and an older file may lack some; one that is not known is refused.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import logging
-import math
-import numbers
 import os
-import sys
-import tempfile
-from collections.abc import Iterable, Mapping
+import re
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import pandas as pd
+from filelock import FileLock, Timeout
 
-from simulations.base.columns import RESULTS, ROW_COLUMNS, Column
-from simulations.base.settings import Settings
+from simulations.base.files import StorageError, check_writable, replace, strict
+from simulations.runs.columns import flat, results, row_columns, setting_fields
+from simulations.runs.manifests import MANIFEST_FILE, read_manifest, write_manifest
+from simulations.runs.rows import Row, check_row, checked, text_of
 
-ROWS_FILE, MANIFEST_FILE = "rows.csv", "manifest.json"
-STATUSES = ("ok", "failed", "diverged")
-HEADER = (",".join(ROW_COLUMNS) + "\n").encode()
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "FAILURES_FILE", "MANIFEST_FILE", "ROWS_FILE", "Row", "RowLog", "StorageError", "check_row", "check_writable",
+    "header", "read_cells", "read_manifest", "read_rows", "replace", "rows_file", "run_folder", "strict",
+    "write_manifest", "write_rows",
+]  # fmt: skip
+ROWS_FILE, FAILURES_FILE = "rows.csv", "failures.log"
+csv.field_size_limit(2**31 - 1)  # a long series or message is one field; csv's own limit is 131,072 characters
 log = logging.getLogger(__name__)
 
 
-class StorageError(ValueError):
-    """A folder or file that cannot be used as asked; the message is one line."""
+def run_folder(out: Path | str, experiment: str, preset: str) -> Path:
+    """Return the folder of a run, OUT/EXPERIMENT/PRESET, which holds rows.csv and manifest.json.
 
-
-def run_folder(out: Path, experiment: str, preset: str) -> Path:
-    """Return the folder of a run, OUT/EXPERIMENT/PRESET, which holds rows.csv and manifest.json."""
-    return out / experiment / preset
-
-
-def check_writable(folder: Path) -> None:
-    """Make `folder` and prove that a file can be made in it; raises StorageError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
-            pass
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from None
-
-
-def check_row(row: Mapping[str, Any]) -> Row:
-    """Return the row (values or texts, one per ROW_COLUMNS) typed as it will be read back; undefined numbers are nan.
-
-    Raises ValueError naming the column for a bad setting, an unknown status, or a result that is not finite or not in
-    its range.  Only simulated rows of status ok must have every needed result.
+    Raises StorageError for a name that would lead out of `out`.
     """
-    _check_columns(list(row))
-    texts = {name: _text(row[name]) for name in ROW_COLUMNS}
-    typed: Row = Settings.from_row(texts).to_row()
-    status = texts["status"]
-    if status not in STATUSES:
-        raise StorageError(f"status={status!r}, but should be one of {', '.join(STATUSES)}")
-    simulated = typed["instrument"] == "simulation"
-    for name, column in RESULTS.items():
-        typed[name] = text = texts[name]
-        missing = not text and not (column.needed and status == "ok" and simulated)
-        if column.kind == "number":
-            typed[name] = math.nan if missing else _number(name, text, column)
-        elif column.kind == "series" and not missing:
-            for part in text.replace(":", " ").split() or [""]:
-                _number(name, part, column)
-    return typed
+    for what, name in (("experiment", experiment), ("preset", preset)):
+        if not re.fullmatch(r"\w[\w.+-]*", name):
+            raise StorageError(f"{what}={name!r}, but should be a name of letters, digits, dots and dashes")
+    return Path(out) / experiment / preset
 
 
-def _check_columns(names: list[str]) -> None:
-    wrong = {
-        "foreign": [name for name in names if name not in ROW_COLUMNS],
-        "missing": [name for name in ROW_COLUMNS if name not in names],
-    }
-    if any(wrong.values()):
-        raise StorageError(" and ".join(f"{what} columns {', '.join(each)}" for what, each in wrong.items() if each))
+def rows_file(path: Path | str) -> Path:
+    """Return the rows file that `path` names: itself, or the one in that folder."""
+    return Path(path) / ROWS_FILE if Path(path).is_dir() else Path(path)
 
 
-def _number(name: str, text: str, column: Column) -> float:
-    low, high = column.low, column.high
-    try:
-        value = float(text)
-    except ValueError:
-        raise StorageError(f"{name}={text!r}, but should be a number") from None
-    if not (math.isfinite(value) and low <= value <= high):
-        raise StorageError(f"{name}={text}, but should be finite and in [{low:g}, {high:g}]")
-    return value
-
-
-def _text(value: Any) -> str:
-    """Return the value on one line, so that numbers come back exactly; undefined ones are empty."""
-    if value is None or isinstance(value, (bool, np.bool_, numbers.Integral)):
-        return "" if value is None else str(value)
-    if isinstance(value, numbers.Real):
-        return "" if math.isnan(value) else repr(float(value))
-    return " ".join(str(value).split())
+def header(names: Sequence[str] | None = None) -> bytes:
+    """Return the first line of a rows file."""
+    return (",".join(names or row_columns()) + "\n").encode()
 
 
 def _line(row: Mapping[str, Any]) -> bytes:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow([_text(row[name]) for name in ROW_COLUMNS])
+    csv.writer(buffer, lineterminator="\n").writerow([text_of(row.get(name)) for name in row_columns()])
     return buffer.getvalue().encode(errors="backslashreplace")
+
+
+def _check_header(names: Sequence[str]) -> None:
+    foreign = [name for name in names if name not in row_columns()]
+    if foreign:
+        raise StorageError(f"unknown column{'s' * (len(foreign) > 1)} {', '.join(foreign)}")
+    twice = [name for name in row_columns() if names.count(name) > 1]
+    if twice:
+        raise StorageError(f"column {twice[0]} occurs twice")
+    if "status" not in names:
+        raise StorageError("no column status")
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Row], int]:
     """Return the rows by cell (the last row of a cell counts) and the number of bytes of a torn last line."""
     *lines, torn = data.split(b"\n")
     rows: dict[str, Row] = {}
-    if not lines and HEADER.startswith(torn):  # empty, or killed while the header was written
+    if not lines and header().startswith(torn):  # empty, or killed while the header was written
         return rows, len(torn)
     names: list[str] = []
     for count, line in enumerate(lines or [torn], start=1):
         try:
             values = next(csv.reader([line.decode()], strict=True), [])
             if count == 1:
-                _check_columns(names := values)
-                if tuple(names) != ROW_COLUMNS:
-                    raise StorageError("the columns are in another order, or one occurs twice")
+                _check_header(names := values)
                 continue
             if len(values) != len(names):
                 raise StorageError(f"{len(values)} values, but should be {len(names)}")
-            row = check_row(dict(zip(names, values, strict=True)))
+            row, key = checked(dict(zip(names, values, strict=True)))
         except (ValueError, csv.Error) as error:
-            raise StorageError(f"{path}, line {count}: {error}") from None
-        rows[Settings.from_row(row).key()] = row
+            old = "; rows of version 1 are converted by python -m simulations.runs.convert"
+            hint = old if names and "arm" not in names and count > 1 else ""
+            raise StorageError(f"{path}, line {count}: {error}{hint}") from None
+        rows[key] = row
     return rows, len(torn)
 
 
-def read_cells(path: Path, *, warn: bool = True) -> dict[str, Row]:
-    """Return the typed rows of a rows file by Settings.key(); a torn last line is skipped (and logged if `warn`).
-
-    Raises StorageError for a file that is not there, has other columns, or holds a bad row: path, line and column.
-    """
+def _bytes_of(path: Path) -> bytes:
+    """Return what a regular file holds; raises StorageError for what is none (a pipe would never end)."""
     try:
-        data = path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise StorageError(f"{path} is no regular file")
+        return path.read_bytes()
     except FileNotFoundError:
         raise StorageError(f"no rows at {path}") from None
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror or error}") from None
-    rows, torn = _parse(path, data)
+
+
+def read_cells(path: Path | str, *, warn: bool = True) -> dict[str, Row]:
+    """Return the typed rows of a rows file by identity; a torn last line is skipped (and logged if `warn`).
+
+    Raises StorageError for a file that is not there, has unknown columns, or holds a bad row: path, line and column.
+    """
+    path = Path(path)
+    rows, torn = _parse(path, _bytes_of(path))
     if torn and warn:
         log.warning("%s: the last line is torn (no newline at its end) and was skipped", path)
     return rows
 
 
-def read_rows(path: Path) -> pd.DataFrame:
-    """Return the rows of a rows.csv, or of the folder that holds one: ROW_COLUMNS typed, undefined numbers nan.
+def read_rows(path: Path | str) -> pd.DataFrame:
+    """Return the rows of a rows.csv, or of the folder that holds one, as a table of every column there is.
 
-    Raises StorageError as read_cells does.
+    What a row does not have is nan in a column of numbers and "" in one of words; integers stay integers where every
+    row has one.  Raises StorageError as read_cells does.
     """
-    rows = read_cells(path / ROWS_FILE if path.is_dir() else path)
-    table = pd.DataFrame(list(rows.values()), columns=list(ROW_COLUMNS))
-    kinds = {name: type(value) for name, value in Settings().to_row().items() if type(value) is not str}
-    numeric = {name: float for name, column in RESULTS.items() if column.kind == "number"}
-    return table.astype(numeric | (kinds if table.empty else {}))
+    import pandas as pd
+
+    rows = list(read_cells(rows_file(path)).values())
+    kinds = {name: each.metadata["kind"] for name, each in setting_fields().items()}
+    kinds |= {name: float for name, column in results().items() if column.kind == "number"}
+    columns = {}
+    for name in row_columns():
+        kind = kinds.get(name, str)
+        values = [row.get(name, "" if kind is str else float("nan")) for row in rows]
+        complete = all(name in row for row in rows)
+        columns[name] = pd.Series(values, dtype=_dtype(kind, values, complete), name=name)
+    return pd.DataFrame(columns, columns=list(row_columns()))
+
+
+def _dtype(kind: type, values: Sequence[Any], complete: bool) -> Any:
+    if kind is str:
+        return None if values else "str"
+    if kind is bool:
+        return bool if complete else object
+    if kind is int and complete:  # exact above 2^53 and 2^63 too
+        return "int64" if all(-(2**63) <= each < 2**63 for each in values) else object
+    return float
 
 
 class RowLog:
-    """The append-only rows file of one sweep; `rows` holds what it says so far, by Settings.key().
+    """The append-only rows file of one sweep; `rows` holds what it says so far, by identity.
 
-    Opening repairs a torn last line, and refuses a file of other columns or one that another sweep is writing to.
+    Opening repairs a torn last line and adds columns that an older file lacks; it refuses a file of unknown columns,
+    and one that another sweep is writing to.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as error:
-            raise StorageError(f"{path} cannot be written: {error.strerror or error}") from None
-        try:
-            self._lock()
-            data = path.read_bytes()
-            self.rows, torn = _parse(path, data)
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        with ExitStack() as stack:
+            stack.callback(_lock(self.path).release)
+            self._file = self._open()
+            stack.callback(lambda: os.close(self._file))  # another one after the file was replaced
+            data = self.path.read_bytes()
+            self.rows, torn = _parse(self.path, data)
             if torn:
                 os.ftruncate(self._file, len(data) - torn)
-                log.warning("%s: the last line was torn (no newline at its end) and was removed", path)
+                log.warning("%s: the last line was torn (no newline at its end) and was removed", self.path)
             if len(data) == torn:
-                self._write(HEADER)
-        except BaseException:
-            os.close(self._file)
-            raise
+                self._write(header())
+            elif not data.startswith(header()):
+                self._rewrite(self.rows.values())
+            self._closing = stack.pop_all().close
 
-    def _lock(self) -> None:
-        if sys.platform == "win32":
-            return
-        import fcntl  # not everywhere; without it two sweeps of one folder are not told apart
-
+    def _open(self) -> int:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StorageError(f"{self.path}: another sweep is writing to it") from None
-        except OSError:  # a file system without locks
-            return
+            if self.path.exists() and not self.path.is_file():
+                raise StorageError(f"{self.path} is no regular file")
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be written: {error.strerror or error}") from None
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Write one row so that it outlives a crash of the program or the machine.
@@ -202,9 +191,9 @@ class RowLog:
         Raises ValueError for a row that could not be read back, and StorageError, with the file as it was before, where
         it cannot be written (a full disk).
         """
-        typed = check_row(row)
-        self._write(_line(row))
-        self.rows[Settings.from_row(typed).key()] = typed
+        typed, key = checked(flat(row))
+        self._write(_line(typed))
+        self.rows[key] = typed
 
     def _write(self, line: bytes) -> None:
         size = os.fstat(self._file).st_size
@@ -221,16 +210,27 @@ class RowLog:
                 f"{self.path} cannot be written: {error.strerror or error}; earlier rows are kept"
             ) from None
 
-    def finish(self, keys: Iterable[str]) -> None:
-        """Rewrite the file atomically with the rows of `keys` in that order, so that no race shows in it."""
-        lines = [_line(self.rows[key]) for key in keys if key in self.rows]
-        data = HEADER + b"".join(lines)
-        if data != self.path.read_bytes():
+    def finish(self, arms: Mapping[str, str]) -> None:
+        """Rewrite the file atomically with the rows of the cells of `arms` first, in that order and with those arms.
+
+        No race shows in it, and no row is lost: those of other cells follow.
+        """
+        for key, arm in arms.items():
+            if key in self.rows:
+                self.rows[key] |= {"arm": arm}
+        order = [key for key in arms if key in self.rows]
+        order += [key for key in self.rows if key not in arms]
+        self._rewrite(self.rows[key] for key in order)
+
+    def _rewrite(self, rows: Iterable[Row]) -> None:
+        if (data := header() + b"".join(map(_line, rows))) != self.path.read_bytes():
             replace(self.path, data)
+            old, self._file = self._file, self._open()
+            os.close(old)
 
     def close(self) -> None:
         """Close the file and let other sweeps in."""
-        os.close(self._file)
+        self._closing()
 
     def __enter__(self) -> Self:
         return self
@@ -239,44 +239,18 @@ class RowLog:
         self.close()
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Write a file so that a reader meets the old bytes or the new ones, also after a crash."""
-    partial = path.with_name(f".{path.name}.partial")
+def _lock(path: Path) -> FileLock:
+    """Return the acquired lock of a rows file: a file beside it, for the rows file itself is replaced in the end."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}; it is as it was") from None
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise StorageError(f"{path}: another sweep is writing to it") from None
+    except (OSError, NotImplementedError) as error:
+        raise StorageError(f"{path} cannot be written: {getattr(error, 'strerror', '') or error}") from None
+    return lock
 
 
-def strict(value: Any) -> Any:
-    """Return `value` as strict JSON can hold it: inf and nan become text, tuples lists."""
-    if isinstance(value, Mapping):
-        return {str(key): strict(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [strict(each) for each in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write FOLDER/manifest.json atomically, in strict JSON; raises StorageError."""
-    text = json.dumps(strict(manifest), indent=2, allow_nan=False) + "\n"
-    replace(folder / MANIFEST_FILE, text.encode())
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the content of FOLDER/manifest.json; raises StorageError when it is not there or no JSON object."""
-    path = folder / MANIFEST_FILE
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        raise StorageError(f"{path} is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise StorageError(f"{path} is not a manifest")
-    return found
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a whole rows file atomically; raises StorageError for a row that could not be read back."""
+    replace(path, header() + b"".join(_line(check_row(flat(row))) for row in rows))

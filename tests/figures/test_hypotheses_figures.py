@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from figure_helper import row
 
 from figures import activations, balance, cooccurrence
-from simulations.base.settings import Settings
-from simulations.data.laws.registry import SUPPORTS
+from simulations.data.laws.choice import REGISTRIES
 
 
 def table(*cells: dict[str, Any]) -> pd.DataFrame:
-    results = {"status": "ok", "feature_recovery_rate": 0.5, "frequency_profile": "0.01:0.2:0.01 0.02:0.4:0.01"}
-    usual = Settings(n_features=64, d_model=32, center=True).to_row()
-    return pd.DataFrame([usual | results | each for each in cells])
+    usual = row(n_features=64, d_model=32, center=True)
+    usual |= {"feature_recovery_rate": 0.5, "frequency_profile": "0.01:0.2:0.01 0.02:0.4:0.01"}
+    return pd.DataFrame([usual | each for each in cells])
 
 
 def test_activations_draw_a_line_each() -> None:
     rows = table(
         *(
-            {"activation": name, "target_frequency": p, "feature_recovery_rate": rate}
-            for name, rate in (("relu", 0.8), ("jumprelu", 0.3))
+            {"arm": name, "target_frequency": p, "feature_recovery_rate": rate}
+            for name, rate in (("ReLU", 0.8), ("JumpReLU", 0.3))
             for p in (0.01, 0.1)
         )
     )
@@ -37,7 +37,7 @@ def test_activations_draw_a_line_each() -> None:
 def test_planted_cooccurrence_is_what_samples_have(probability: float) -> None:
     n, s, n_samples = 20, 3, 40_000
     law = f"planted:{probability}"
-    support, _ = SUPPORTS.parse(law).draw(n, s, n_samples, np.random.default_rng(0))
+    support, _ = REGISTRIES["support"].parse(law).draw(n, s, n_samples, np.random.default_rng(0))
     active = np.zeros((n_samples, n), dtype=bool)
     np.put_along_axis(active, support.astype(np.int64), True, axis=1)
     share = (active[:, 0::2] & active[:, 1::2]).sum() / active[:, 0::2].sum()
@@ -58,14 +58,15 @@ def test_cooccurrence_marks_each_threshold() -> None:
     np.testing.assert_allclose(vertical, [1 / 16, 1 / 8])
 
 
-def test_balance_separates_rare_from_frequent() -> None:
+def test_balance_separates_rare_from_frequent_at_labelled_ratios() -> None:
     points = "0.01:0.1:0 0.01:0.1:0 0.01:0.1:0 0.1:0.9:0.1"
     axes = balance.plot(table({"support_law": "two-level:0.2:10", "frequency_profile": points})).axes[0]
     drawn = {str(each.get_label()): (each.get_xdata(), each.get_ydata()) for each in axes.get_lines()}
     for name, rate in (("rarest quarter", 0.1), ("most frequent twelfth", 0.9)):
         np.testing.assert_allclose(np.asarray(drawn[name], dtype=float).ravel(), [0.1, rate])
+    assert [each.get_text() for each in axes.get_xticklabels()] == ["0.1"]
 
 
 def test_balance_refuses_what_is_no_profile() -> None:
-    with pytest.raises(ValueError, match="should hold a:b:c numbers"):
+    with pytest.raises(ValueError, match="frequency_profile should hold numbers"):
         balance.plot(table({"support_law": "two-level:0.2:10", "frequency_profile": "a:b"}))

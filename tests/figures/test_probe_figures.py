@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from figure_helper import assert_legible, legend, panels, xy
+from figure_helper import row as cell_row
 
 from figures import learnability, width, width_check
-from simulations.base.settings import Settings
+
+EMPTY = (
+    *("feature_recovery_rate", "learnable_fraction", *width_check.PREDICTED),
+    *(f"log10_required_width{end}" for end in ("", "_low", "_high")),
+)
 
 
-def row(status="ok", results=None, **changes):
-    settings = Settings(**{"n_features": 256, "d_model": 128, "n_samples": 20_480, "n_steps": 2, **changes})
-    empty = {
-        name: ""
-        for name in (
-            *("feature_recovery_rate", "learnable_fraction", "success_probability"),
-            *(f"{name}{end}" for name in width_check.PREDICTED[:1] for end in ("", "_low", "_high")),
-            *(f"log10_required_width{end}" for end in ("", "_low", "_high")),
-        )
-    }
-    return settings.to_row() | empty | {"status": status} | (results or {})
+def row(results=None, **changes):
+    settings = {"n_features": 256, "d_model": 128, "n_samples": 20_480, "n_steps": 2, **changes}
+    return cell_row(results=dict.fromkeys(EMPTY, "") | (results or {}), **settings)
 
 
 def learnable_rows(centrings=(False,), frequencies=(0.001, 0.01, 0.1)):
@@ -29,6 +26,7 @@ def learnable_rows(centrings=(False,), frequencies=(0.001, 0.01, 0.1)):
     return pd.DataFrame(
         [
             row(
+                arm="over d" if d != n // 2 else "both" if n == 256 else "over n",
                 n_features=n,
                 d_model=d,
                 n_samples=80 * n,
@@ -54,13 +52,14 @@ def width_rows():
     base = {"instrument": "width", "target_recovery": 0.5, "n_neurons": 64, "center": True}
     # log10 M = 2 + log10(p / 0.001) at every s, and 2 log10(n) - 2 over n: exponents 1 in p and 2 in n.
     over_frequency = [
-        row(**base, sparsity=s, target_frequency=p, results=widths(x, x - 0.1, x + 0.1))
+        row(**base, arm="over p", sparsity=s, target_frequency=p, results=widths(x, x - 0.1, x + 0.1))
         for s in (3, 5)
-        for p, x in ((0.001, 2.0), (0.01, 3.0))
+        for p, x in ((0.001, 2.0), (0.01, 3.0), (0.1, 4.0))
     ]
     over_size = [
         row(
             **base,
+            arm="over n",
             sparsity=3,
             n_features=n,
             d_model=n // 2,
@@ -72,8 +71,7 @@ def width_rows():
     ]
     simulated = [
         row(
-            instrument="simulation",
-            target_recovery=0.5,
+            arm="simulated",
             center=True,
             sparsity=s,
             target_frequency=0.003,
@@ -89,20 +87,15 @@ def width_rows():
 def check_rows(simulated=(0.5, 0.9)):
     rows = []
     for seed, value in enumerate(simulated):
-        rows.append(row(instrument="simulation", seed=seed, results={"feature_recovery_rate": value}))
+        rows.append(row(arm="simulation", seed=seed, results={"feature_recovery_rate": value}))
         interval = dict(zip(width_check.PREDICTED, (0.55, 0.4, 0.7), strict=True))
-        rows.append(row(instrument="width", seed=seed, results=interval))
+        rows.append(row(arm="probes", instrument="width", seed=seed, results=interval))
     return pd.DataFrame(rows)
 
 
-def panels(figure):
-    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
-
-
-@pytest.mark.parametrize(("centrings", "lines"), [((False,), 2), ((False, True), 4)])
-def test_learnability_has_two_slices_for_each_centring(centrings, lines):
-    figure = learnability.plot(learnable_rows(centrings))
-    assert len(panels(figure)) == 2 * lines
+def test_learnability_has_a_line_of_panels_for_each_slice():
+    figure = learnability.plot(learnable_rows())
+    assert len(panels(figure)) == 4
     first, second = panels(figure)[0], panels(figure)[2]
     assert first.get_ylabel() == "$n$ at $d = n/2$"
     assert second.get_ylabel() == "$d$ at $n$ = 256"
@@ -110,6 +103,22 @@ def test_learnability_has_two_slices_for_each_centring(centrings, lines):
     shares = first.collections[0].get_array().reshape(3, 3)
     np.testing.assert_allclose(shares, [[0.75, 0.25, 0.25]] * 3)
     assert [axes.get_ylabel() for axes in figure.axes if axes not in panels(figure)] == [learnability.LABEL]
+
+
+def test_learnability_with_both_centrings_colours_one_and_outlines_both():
+    rows = learnable_rows((False, True))
+    rows.loc[rows["center"], "learnable_fraction"] += 0.125
+    figure = learnability.plot(rows)
+    assert len(panels(figure)) == 4
+    for axes in panels(figure):
+        assert set(axes.collections[0].get_array().ravel()) == {0.375, 0.875}  # of the centred data
+        halves = {each.get_gid(): each for each in axes.collections if str(each.get_gid()).startswith("half")}
+        assert set(halves) == {"half-False", "half-True"}
+        # Half way, in shares, between 0.001 and 0.01 (drawn straight between cells) for 0.75 to 0.25.
+        p = halves["half-False"].get_paths()[0].vertices[:, 0]
+        np.testing.assert_allclose(p, 0.0055)
+    assert "colours: centred data" in figure.get_suptitle()
+    assert {"a share of 1/2, centred data", "a share of 1/2, not centred"} <= set(legend(figure))
 
 
 def test_learnability_draws_the_band_of_each_slice_and_no_width():
@@ -140,8 +149,8 @@ def test_width_draws_widths_theorem_and_exponents():
     figure = width.plot(width_rows())
     left, middle, right = panels(figure)
     drawn = {each.get_gid(): each.get_xydata() for each in left.lines}
-    np.testing.assert_allclose(drawn["width-3"], [[0.001, 2], [0.01, 3]])
-    np.testing.assert_allclose(drawn["width-5"], [[0.001, 2], [0.01, 3]])
+    np.testing.assert_allclose(drawn["width-3"], [[0.001, 2], [0.01, 3], [0.1, 4]])
+    np.testing.assert_allclose(drawn["width-5"], [[0.001, 2], [0.01, 3], [0.1, 4]])
     (text,) = left.texts
     assert "$s$ = 3: 1.00" in text.get_text()
     assert middle.get_title().startswith("exponent in $n$: 2.00")
@@ -151,13 +160,14 @@ def test_width_draws_widths_theorem_and_exponents():
     assert right.collections[0].get_array().size == 6
 
 
-def test_a_width_without_an_upper_end_leaves_the_panel():
+def test_a_width_without_an_upper_end_is_an_open_mark_and_no_line_over_the_panel():
     rows = width_rows()
     rows.loc[0, "log10_required_width_high"] = ""
     rows.loc[1, ["log10_required_width", "log10_required_width_high"]] = ""
     left = panels(width.plot(rows))[0]
+    np.testing.assert_allclose(xy(left, "width-3-at-least"), [[0.001, 1.9], [0.01, 2.9]])
     ends = [segment[:, 1].max() for each in left.collections for segment in each.get_segments()]
-    assert sorted(ends)[-2] > left.get_ylim()[1]
+    np.testing.assert_allclose(sorted(ends), [2.1, 3.1, 4.1, 4.1])  # those of s = 5, and one of s = 3
 
 
 def test_exponents_are_weighted_by_their_intervals():
@@ -170,7 +180,7 @@ def test_exponents_are_weighted_by_their_intervals():
 @pytest.mark.parametrize(("simulated", "inside"), [((0.5, 0.9), 1), ((0.4, 0.7), 2), ((0.3, 0.8), 0)])
 def test_width_check_counts_what_it_covers(simulated, inside):
     figure = width_check.plot(check_rows(simulated))
-    title = figure.get_suptitle()
+    title = figure.get_suptitle().replace("\n", " ")
     assert f"{inside} of 2 intervals" in title
     assert f"{inside / 2:.0%} [" in title
     (diagonal,) = [each for each in panels(figure)[0].lines if each.get_gid() == "diagonal"]
@@ -180,36 +190,17 @@ def test_width_check_counts_what_it_covers(simulated, inside):
 def test_width_check_leaves_out_what_has_no_partner():
     rows = check_rows((0.5, 0.5, 0.5))
     rows.loc[rows.index[-1], "status"] = "failed"
-    assert "2 of 2 intervals" in width_check.plot(rows).get_suptitle()
+    assert "2 of 2 intervals" in width_check.plot(rows).get_suptitle().replace("\n", " ")
     with pytest.raises(ValueError, match="pairs=0"):
-        width_check.plot(rows[rows["instrument"] == "width"])
+        width_check.plot(rows[rows["arm"] == "probes"])
 
 
 @pytest.mark.parametrize(
     ("module", "rows"), [(learnability, learnable_rows), (width, width_rows), (width_check, check_rows)]
 )
-def test_rows_that_cannot_be_shown_are_refused(module, rows):
-    with pytest.raises(ValueError, match="rows=0"):
-        module.plot(rows()[:0])
-    with pytest.raises(ValueError, match="rows without"):
-        module.plot(rows().drop(columns="status"))
+def test_another_setting_that_varies_is_refused_and_text_is_legible(module, rows):
     mixed = rows()
     mixed.loc[0, "n_steps"] = 3
     with pytest.raises(ValueError, match="n_steps=3, 2, but should have one value"):
         module.plot(mixed)
-
-
-@pytest.mark.parametrize(
-    ("module", "rows"), [(learnability, learnable_rows), (width, width_rows), (width_check, check_rows)]
-)
-def test_text_is_legible_and_inside(module, rows):
-    figure = module.plot(rows())
-    figure.draw_without_rendering()
-    texts = [each for each in figure.findobj(matplotlib.text.Text) if each.get_visible() and each.get_text()]
-    assert min(each.get_fontsize() for each in texts) >= 7
-    box_width, box_height = figure.bbox.size
-    for axes in figure.axes:
-        box = axes.get_tightbbox()
-        # One pixel for the rounding of glyphs to the pixel grid.
-        assert min(box.x0, box.y0) >= -1
-        assert max(box.x1 - box_width, box.y1 - box_height) <= 1
+    assert_legible(module.plot(rows()))

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from simulations.algorithms.autoencoders import trainer
-from simulations.base.settings import Settings
-from simulations.data import stream as data
+from simulations.data import synthetic as data
 from simulations.evidence import benchmark_training as benchmark
+from simulations.runs.cell import Cell
 
 TINY: dict[str, Any] = {
     "n_features": 24, "d_model": 12, "n_neurons": 40, "batch_size": 64, "n_steps": 1_000, "device": "cpu",
@@ -25,12 +25,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shrink the problem that is timed."""
     for name in ("BLOCK", "CALIBRATION_ROWS", "EVALUATION_ROWS"):
         monkeypatch.setattr(data, name, 1_000)
-    monkeypatch.setattr(benchmark, "COMMON", Settings(algorithm="topk", **TINY))
+    monkeypatch.setattr(benchmark, "COMMON", Cell(algorithm="topk", **TINY))
 
 
 @pytest.mark.parametrize("given", [{"algorithm": "topk"}, {"algorithm": "gba", "initial_bias": -0.1, "n_groups": 4}])
 def test_the_dense_loop_does_the_same_work(given: dict[str, Any]) -> None:
-    settings = Settings(**(TINY | given))
+    settings = Cell(**(TINY | given))
     step, state, problem = benchmark.ours(settings)
     other = benchmark.dense_loop(settings)
     for k in range(10):
@@ -40,11 +40,11 @@ def test_the_dense_loop_does_the_same_work(given: dict[str, Any]) -> None:
     theirs = inspect.getclosurevars(other).nonlocals
     assert state.step == 10
     # Ten float32 steps of 0.003: gradients off by 1e-7 of order 1e-3 move a weight by 1e-4 of a step each.
-    np.testing.assert_allclose(state.parameters.weights[0], theirs["W"].detach(), atol=1e-4)
-    np.testing.assert_allclose(state.parameters.scale[0], theirs["a"].detach(), atol=1e-4)
-    np.testing.assert_allclose(state.parameters.pre_bias[0], theirs["b_pre"].detach(), atol=1e-4)
-    start = trainer.init(problem).parameters.weights
-    assert (state.parameters.weights - start).abs().max() > 0.01
+    np.testing.assert_allclose(state.parameters["weights"][0], theirs["W"].detach(), atol=1e-4)
+    np.testing.assert_allclose(state.parameters["scale"][0], theirs["a"].detach(), atol=1e-4)
+    np.testing.assert_allclose(state.parameters["pre_bias"][0], theirs["b_pre"].detach(), atol=1e-4)
+    start = trainer.init(problem).parameters["weights"]
+    assert (state.parameters["weights"] - start).abs().max() > 0.01
 
 
 def test_seconds_per_step_are_the_median_of_means(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,5 +102,5 @@ def test_the_problem_is_the_one_that_was_timed_elsewhere(monkeypatch: pytest.Mon
     common = benchmark.COMMON
     assert (common.algorithm, common.n_features, common.d_model, common.n_neurons) == ("topk", 512, 128, 2_048)
     assert (common.batch_size, common.k, common.dictionary_law) == (512, 3, "sphere")
-    low = benchmark._settings(algorithm="gba", initial_bias=benchmark.LOW_ACTIVITY)
+    low = benchmark._gba(initial_bias=benchmark.LOW_ACTIVITY)
     assert (low.n_neurons, low.activation, low.n_samples) == (2_048, "jumprelu", 512 * 10**6)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from cells_helper import dense
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulations.algorithms.provable.psi import ACTIVATION_CODES
-from simulations.algorithms.provable.update import Dense, Factored
+from simulations.algorithms.provable.update import Factored
 from simulations.data.sampling import Sample, sample
 
 CPU = torch.device("cpu")
@@ -49,7 +52,7 @@ def reference(data: Sample, weights: np.ndarray, bias: np.ndarray, activation: s
     return weight.T @ X / len(X)
 
 
-def drive(data: Factored | Dense, weights: torch.Tensor, bias: torch.Tensor, activation: str) -> tuple[np.ndarray, ...]:
+def drive(data: Any, weights: torch.Tensor, bias: torch.Tensor, activation: str) -> tuple[np.ndarray, ...]:
     G = torch.bmm(data.features, weights.transpose(1, 2))
     done = data.drive(weights, G, bias, ACTIVATION_CODES[activation], slice(0, data.n_samples), gradient=True)
     assert done.gradient is not None
@@ -80,7 +83,7 @@ def test_factored_dense_and_numpy_agree(seed: int, law: dict[str, object], activ
         Factored([data], device=CPU, dtype=torch.float64, center=center, kernel=kernel) for kernel in (True, False)
     ]
     fired = []
-    for each in [*kinds, Dense([data], device=CPU, dtype=torch.float64, center=center)]:
+    for each in [*kinds, dense([data], device=CPU, dtype=torch.float64, center=center)]:
         gradient, counts = drive(each, weights, bias, activation)
         np.testing.assert_allclose(gradient[0], expected, atol=2e-12)
         fired.append(counts)
@@ -106,7 +109,7 @@ def test_replicas_equal_single_runs(activation: str) -> None:
 def test_float32_agrees_to_its_precision() -> None:
     data = draw(7, n_samples=2_000)
     weights, bias = neurons(7, 32, 7), torch.full((1, 32), -0.4, dtype=torch.float64)
-    exact, _ = drive(Dense([data], device=CPU, dtype=torch.float64, center=False), weights, bias, "jumprelu")
+    exact, _ = drive(dense([data], device=CPU, dtype=torch.float64, center=False), weights, bias, "jumprelu")
     single, _ = drive(
         Factored([data], device=CPU, dtype=torch.float32, center=False), weights.float(), bias.float(), "jumprelu"
     )
@@ -132,7 +135,7 @@ def test_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("simulations.algorithms.provable.update.BLOCK_ENTRIES", {"cpu": block})
     for each in (
         Factored([data], device=CPU, dtype=torch.float64, center=False, kernel=False),
-        Dense([data], device=CPU, dtype=torch.float64, center=False),
+        dense([data], device=CPU, dtype=torch.float64, center=False),
     ):
         gradient, counts = drive(each, weights, bias, "relu")
         np.testing.assert_allclose(gradient, expected, atol=2e-12)  # float64 sums of 90 terms of order 10
@@ -142,8 +145,8 @@ def test_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("form", [Factored, Dense])
-def test_cuda_equals_cpu(activation: str, form: type[Factored] | type[Dense]) -> None:
+@pytest.mark.parametrize("form", [Factored, dense])
+def test_cuda_equals_cpu(activation: str, form: Any) -> None:
     data = draw(11, n_features=64, d_model=24, n_samples=3_000)
     weights, bias = neurons(24, 96, 11), torch.full((1, 96), -0.5, dtype=torch.float64)
     expected, fired = drive(Factored([data], device=CPU, dtype=torch.float64, center=True), weights, bias, activation)

@@ -1,4 +1,4 @@
-"""Export to SAELens: what is in the folder, what is refused, and the real library where it is installed."""
+"""Export to SAELens: what is in the folder works on raw X, what is refused, and the real library where installed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from trained_helper import draw_less, fit, job_of
 
 from simulations.algorithms.autoencoders import checkpoint
 from simulations.algorithms.autoencoders.export import export
-from simulations.base.settings import Settings
-from simulations.data import stream as data
-from simulations.runs.cell import run_cell
-from simulations.runs.storage import StorageError
+from simulations.algorithms.base import Runtime
+from simulations.base.files import StorageError
 
 ARCHITECTURES = {
     "gba": "jumprelu",
@@ -28,94 +27,118 @@ ARCHITECTURES = {
     "gba-relu": "standard",
     "l1": "standard",
     "topk": "topk",
+    "topk-untied": "topk",
+    "gated": "gated",
 }
 exported = pytest.mark.parametrize("name", ARCHITECTURES)
+Array = np.ndarray[Any, Any]
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw less at once: the tests are about other things."""
-    for name in ("BLOCK", "CALIBRATION_ROWS", "EVALUATION_ROWS"):
-        monkeypatch.setattr(data, name, 500)
+    draw_less(monkeypatch, 500, 500, 500)
+
+
+def run(name: str, folder: Path, dtype: str = "float32", **given: Any) -> tuple[Path, Any, Array]:
+    """Train a little, so that scale, bias and b_pre are not what they were; return checkpoint, fit and held-out X."""
+    own: dict[str, dict[str, Any]] = {
+        "gba": {"n_groups": 4, "buffer_steps": 5, "gain": 0.5, "initial_bias": -0.05},
+        "gba-relu": {"n_groups": 4, "buffer_steps": 5, "gain": 0.5, "initial_bias": -0.05, "activation": "relu"},
+        "ba": {"buffer_steps": 5, "gain": 0.5, "initial_bias": -0.05},
+        "l1": {"initial_bias": -0.05},
+        "jumprelu": {"initial_bias": -0.05},
+    }
+    usual: dict[str, Any] = {
+        "n_features": 20, "d_model": 10, "sparsity": 2, "n_neurons": 32, "batch_size": 32, "n_steps": 30,
+        "n_evaluations": 1, "learning_rate": 0.01, "center": True, "coefficient_law": "exponential",
+    }  # fmt: skip
+    path = folder / f"{name}.safetensors"
+    job = job_of(algorithm=name.removesuffix("-relu"), **(usual | own.get(name, {}) | given))
+    return path, fit(job, runtime=Runtime("cpu", dtype, checkpoint=path)), job.source.held_out()
 
 
 def trained(name: str, folder: Path, **given: Any) -> Path:
-    """Train a little, so that scale, bias and b_pre are not what they were, and return the checkpoint."""
-    own = {"activation": "relu"} if name == "gba-relu" else {}
-    usual: dict[str, Any] = {
-        "n_features": 20, "d_model": 10, "sparsity": 2, "n_neurons": 32, "n_groups": 4, "batch_size": 32, "n_steps": 30,
-        "n_evaluations": 1, "buffer_steps": 5, "gain": 0.5, "learning_rate": 0.01, "device": "cpu", "center": True,
-        "initial_bias": 0.0 if "topk" in name else -0.05,
-    }  # fmt: skip
-    path = folder / f"{name}.safetensors"
-    run_cell(Settings(algorithm=name.removesuffix("-relu"), **(usual | own | given)), checkpoint=path)
-    return path
+    return run(name, folder, **given)[0]
+
+
+def by_hand(t: dict[str, Array], architecture: str, k: int, X: Array) -> tuple[Array, Array]:
+    """The forward pass of an architecture of SAELens, written out, on raw X: codes and reconstruction."""
+    u = (X - t["b_dec"]) @ t["W_enc"]
+    if architecture == "gated":
+        codes = np.maximum(u * np.exp(t["r_mag"]) + t["b_mag"], 0) * (u + t["b_gate"] > 0)
+    else:
+        u = u + t["b_enc"]
+        codes = np.maximum(u, 0)
+    if architecture == "jumprelu":
+        codes = codes * (u > t["threshold"])
+    if architecture == "topk":
+        codes = codes * (u >= np.sort(u, axis=1)[:, [-k]])
+    return codes, codes @ t["W_dec"] + t["b_dec"]
 
 
 @exported
-def test_the_folder_is_what_the_checkpoint_says(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("center", [True, False])
+def test_exported_tensors_take_raw_data(name: str, center: bool, tmp_path: Path) -> None:
+    """Without a word of the metadata: they took x = input_scale (X - input_mean), and the FVU on X was 1.25."""
+    path, found, X = run(name, tmp_path, center=center, noise=0.1)
+    export(path, "saelens", tmp_path / "out")
+    t = {key: value.double().numpy() for key, value in load_file(tmp_path / "out" / "sae_weights.safetensors").items()}
+    codes, output = by_hand(t, ARCHITECTURES[name], 2, X)
+    own, reconstructed = found.code(X)
+    assert 0 < (codes > 0).mean() < 0.6
+    size = np.abs(X).max()
+    # float32 sums of 10 and 32 terms of order 1 against float64, 1e-6 with room; times |X| in units of X.  A gate
+    # within 1e-6 of its threshold may flip: none does here.
+    np.testing.assert_allclose(own, codes, atol=5e-6)
+    np.testing.assert_allclose(reconstructed, output, atol=5e-6 * size)
+    assert np.square(output - X).sum() / np.square(X - X.mean(0)).sum() < 1
+
+
+@exported
+def test_the_folder_says_what_it_is(name: str, tmp_path: Path) -> None:
     path, out = trained(name, tmp_path, seed=3), tmp_path / "out"
     told = export(path, "saelens", out)
-    sae = checkpoint.read(path)
-    W, a, b, b_pre = (each[0].numpy() for each in sae.parameters)
-    assert a.std() > 0 and b_pre.any()
-    tensors = {key: value.numpy() for key, value in load_file(out / "sae_weights.safetensors").items()}
-    config = json.loads((out / "cfg.json").read_text())
+    tensors, config = load_file(out / "sae_weights.safetensors"), json.loads((out / "cfg.json").read_text())
     assert sorted(each.name for each in out.iterdir()) == ["cfg.json", "sae_weights.safetensors"]
     assert told == {
         "format": "saelens",
         "architecture": ARCHITECTURES[name],
         "files": [str(out / "cfg.json"), str(out / "sae_weights.safetensors")],
     }
-    np.testing.assert_array_equal(tensors.pop("W_enc"), W.T)
-    np.testing.assert_array_equal(
-        tensors.pop("W_dec"), np.stack([scale * row for scale, row in zip(a, W, strict=True)])
-    )
-    np.testing.assert_array_equal(tensors.pop("b_dec"), b_pre)
-    jump = ARCHITECTURES[name] == "jumprelu"
-    np.testing.assert_array_equal(tensors.pop("b_enc"), 0 * b if jump else b)
-    if jump:
-        np.testing.assert_array_equal(tensors.pop("threshold"), -b)
-    assert not tensors
-    assert b.any() == (name != "topk")
+    parts = {"W_enc": (10, 32), "W_dec": (32, 10), "b_dec": (10,)}
+    parts |= dict.fromkeys(("b_gate", "b_mag", "r_mag") if name == "gated" else ("b_enc",), (32,))
+    parts |= {"threshold": (32,)} if ARCHITECTURES[name] == "jumprelu" else {}
+    assert {key: tuple(value.shape) for key, value in tensors.items()} == parts
     assert (config["architecture"], config["d_in"], config["d_sae"]) == (ARCHITECTURES[name], 10, 32)
     assert (config["apply_b_dec_to_input"], config["normalize_activations"]) == (True, "none")
     assert config["dtype"] == "float32"
-    assert config.get("k") == (2 if name == "topk" else None)
+    assert config.get("k") == (2 if "topk" in name else None)
     about = config["metadata"]
-    assert about["input_scale"] == sae.input_scale[0]
-    assert about["input_mean"] == sae.input_mean[0].tolist()
-    assert len(about["input_mean"]) == 10 and any(about["input_mean"])
     assert (about["algorithm"], about["seed"]) == (name.removesuffix("-relu"), 3)
+    assert not {"input_scale", "input_mean"} & set(about)  # nothing is left to be done
 
 
-@exported
-def test_exported_tensors_encode_as_the_run_did(name: str, tmp_path: Path) -> None:
-    """The forward pass of the architecture, written out: ReLU, JumpReLU without the bias, or the K largest."""
-    path = trained(name, tmp_path)
-    export(path, "saelens", tmp_path / "out")
+def test_batchtopk_has_a_fixed_threshold(tmp_path: Path) -> None:
+    """The mean over batches of the smallest active y (Bussmann et al.): as many are active as in batches, roughly."""
+    path, found, X = run("batchtopk", tmp_path, n_steps=200)
+    told = export(path, "saelens", tmp_path / "out")
+    assert told["architecture"] == "jumprelu"
     t = {key: value.double().numpy() for key, value in load_file(tmp_path / "out" / "sae_weights.safetensors").items()}
-    x = np.random.default_rng(0).standard_normal((200, 10)) / np.sqrt(10)
-    u = (x - t["b_dec"]) @ t["W_enc"] + t["b_enc"]
-    codes = np.maximum(u, 0)
-    if "threshold" in t:
-        codes = codes * (u > t["threshold"])
-    if name == "topk":
-        codes = codes * (u >= np.sort(u, axis=1)[:, [-2]])
-    own, output = checkpoint.read(path).encode(torch.from_numpy(x).float()[None])
-    assert 0 < (codes > 0).mean() < 0.6
-    # float32 sums of 10 and 32 terms of order 1 against float64: 1e-6, with room; no entry so near its threshold.
-    np.testing.assert_allclose(own[0], codes, atol=5e-6)
-    np.testing.assert_allclose(output[0], codes @ t["W_dec"] + t["b_dec"], atol=5e-6)
+    codes, output = by_hand(t, "jumprelu", 2, X)
+    own, reconstructed = found.code(X)  # all 500 rows are one batch, whose smallest code is the threshold
+    assert t["threshold"][0] == pytest.approx(own[own > 0].min(), abs=1e-5) and len(set(t["threshold"])) == 1
+    assert (codes > 0).sum() == pytest.approx((own > 0).sum(), abs=2)
+    np.testing.assert_allclose(output, reconstructed, atol=1e-5 * np.abs(X).max() + own[own > 0].min() * 3)
 
 
 def test_any_replica_can_be_exported(tmp_path: Path) -> None:
     path = trained("topk", tmp_path, n_restarts=2)
-    weights = checkpoint.read(path).parameters.weights
+    read = checkpoint.read(path)
+    weights = read.parameters["weights"]
     for replica in (0, 1):
         export(path, "saelens", tmp_path / str(replica), replica)
         found = load_file(tmp_path / str(replica) / "sae_weights.safetensors")["W_enc"]
-        assert torch.equal(found.T, weights[replica])
+        np.testing.assert_allclose(found.T / read.input_scale[replica], weights[replica], rtol=1e-6)
     assert not torch.equal(weights[0], weights[1])
 
 
@@ -126,14 +149,6 @@ def test_float64_becomes_float32(tmp_path: Path) -> None:
 
 
 # Refusals
-
-
-def test_batchtopk_has_no_equal(tmp_path: Path) -> None:
-    path = trained("batchtopk", tmp_path)
-    with pytest.raises(ValueError, match="algorithm='batchtopk' has no exact equal in SAELens") as caught:
-        export(path, "saelens", tmp_path / "out")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "out").exists()
 
 
 def test_an_export_is_never_overwritten(tmp_path: Path) -> None:
@@ -180,19 +195,16 @@ def test_sae_lens_loads_the_folder_and_encodes_as_we_do(name: str, tmp_path: Pat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from sae_lens import SAE
-    path = trained(name, tmp_path)
+    path, found, X = run(name, tmp_path)
     export(path, "saelens", tmp_path / "out")
     sae = SAE.load_from_disk(tmp_path / "out", device="cpu")
     assert sae.cfg.architecture() == ARCHITECTURES[name]
-    assert sae.cfg.metadata.input_scale == checkpoint.read(path).input_scale[0]
-    x = torch.from_numpy(np.random.default_rng(0).standard_normal((300, 10)) / np.sqrt(10)).float()
-    codes, output = checkpoint.read(path).encode(x[None])
+    codes, output = found.code(X)
     with torch.no_grad():
-        theirs = sae.encode(x)
+        theirs = sae.encode(torch.from_numpy(X).float())
         decoded = sae.decode(theirs)
     theirs = theirs.to_dense() if theirs.is_sparse else theirs
     assert codes.any()
-    # float32 sums of 10 and 32 terms of order 1 in another order.
-    np.testing.assert_allclose(theirs, codes[0], atol=5e-6)
-    np.testing.assert_allclose(decoded, output[0], atol=5e-6)
-    assert torch.equal(theirs > 0, codes[0] > 0)
+    # float32 sums of 10 and 32 terms of order 1 in another order, and of order |X| in X.
+    np.testing.assert_allclose(theirs, codes, atol=5e-6)
+    np.testing.assert_allclose(decoded, output, atol=5e-6 * np.abs(X).max())

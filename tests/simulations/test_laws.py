@@ -18,9 +18,10 @@ from scipy import stats
 from statistics_helper import assert_binomial, assert_z, seed_of
 
 from simulations.data.laws import dictionaries, supports
-from simulations.data.laws.coefficients import normalize_rows
-from simulations.data.laws.registry import COEFFICIENTS, DICTIONARIES, REGISTRIES, SUPPORTS, check_law
-from simulations.data.laws.supports import Support
+from simulations.data.laws.choice import REGISTRIES, check_law
+from simulations.data.laws.coefficients import COEFFICIENTS, normalize_rows
+from simulations.data.laws.dictionaries import DICTIONARIES
+from simulations.data.laws.supports import SUPPORTS, Support
 
 SUPPORT_LAWS = [
     "uniform",

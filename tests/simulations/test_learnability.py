@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from cells_helper import Cell as Settings
+from cells_helper import evaluation_of, replace, sample_of
 from scipy.stats import binom
 
 from simulations.algorithms.provable import modified_ba
-from simulations.base.settings import Settings
-from simulations.instruments.learnability import exact_interval, learnability, probed_features
-from simulations.runs.cell import evaluation_of, resolve_device, sample_of
+from simulations.instruments.probes import learnability as probes
 
 CELL = Settings(
-    n_features=48, d_model=24, sparsity=3, n_samples=2_000, target_frequency=0.02, n_steps=4, n_probes=48, device="cpu"
+    instrument="learnability",
+    n_features=48,
+    d_model=24,
+    sparsity=3,
+    n_samples=2_000,
+    target_frequency=0.02,
+    n_steps=4,
+    n_probes=48,
+    device="cpu",
 )
+
+
+def learnability(cell: Settings, threads: int = 1) -> dict[str, Any]:
+    return probes.learnability(cell.task(), cell.runtime(threads))
+
+
+def probed_features(cell: Settings, instrument: str, n_probes: int) -> np.ndarray:
+    return probes.probed_features(cell.n_features, cell.seed, instrument, n_probes)
 
 
 def kept_by_hand(cell: Settings, n_steps: int) -> np.ndarray:
     """Return which of all features hold a neuron after n_steps of modified_ba.run, one run a number of steps."""
     data = sample_of(cell)
     directions = data.features / np.linalg.norm(data.features, axis=1, keepdims=True)
-    weights = modified_ba.torch.from_numpy(directions).float()
+    weights = torch.from_numpy(directions).float()
     state = modified_ba.init(weights, cell.target_frequency)
-    evaluation = evaluation_of(cell, [data], [cell.seed], resolve_device("cpu"))
+    evaluation = evaluation_of(cell, [data], [cell.seed], torch.device("cpu"))
     final = modified_ba.run(state, evaluation, replace(cell, n_steps=n_steps)).weights[0].numpy()
     return (final * directions).sum(axis=1) > 0.9
 
@@ -60,19 +77,17 @@ def test_threads_change_nothing() -> None:
     assert learnability(wide, threads=3) == learnability(wide, threads=1)
 
 
-@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (3, 10), (10, 10), (180, 200)])
-def test_the_interval_is_exact(successes: int, trials: int) -> None:
-    # Clopper and Pearson: at either end the count seen is exactly at the 2.5 % tail; no end where there is none.
-    low, high = exact_interval(successes, trials)
-    if successes:
-        assert binom.sf(successes - 1, trials, low) == pytest.approx(0.025, rel=1e-6)
-    if successes < trials:
-        assert binom.cdf(successes, trials, high) == pytest.approx(0.025, rel=1e-6)
-    assert (low == 0) == (successes == 0)
-    assert (high == 1) == (successes == trials)
+def test_the_interval_is_exact() -> None:
+    # Clopper and Pearson: at either end the count seen is exactly at the 2.5 % tail.
+    result = learnability(CELL)
+    successes = round(result["learnable_fraction"] * 48)
+    assert 0 < successes < 48
+    assert binom.sf(successes - 1, 48, result["learnable_fraction_low"]) == pytest.approx(0.025, rel=1e-6)
+    assert binom.cdf(successes, 48, result["learnable_fraction_high"]) == pytest.approx(0.025, rel=1e-6)
 
 
 def test_deep_inside_holds_and_deep_outside_does_not() -> None:
-    cell = Settings(n_features=256, d_model=128, sparsity=3, n_samples=20_000, n_probes=64, device="cpu")
+    sizes = {"n_features": 256, "d_model": 128, "sparsity": 3, "n_samples": 20_000, "n_probes": 64}
+    cell = Settings(instrument="learnability", **sizes, device="cpu")
     inside, outside = (learnability(replace(cell, target_frequency=p)) for p in (0.001, 0.1))
     assert inside["learnable_fraction_low"] > outside["learnable_fraction_high"]

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from cells_helper import Cell as Settings
+from cells_helper import dense, evaluation_of, replace, sample_of, start_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 from simulations.algorithms.provable import modified_ba
 from simulations.algorithms.provable.update import CPU_TILE, Dense, Factored
-from simulations.base.columns import RESULT_COLUMNS
-from simulations.base.settings import Settings
 from simulations.data.sampling import Sample
-from simulations.runs.cell import evaluation_of, run_batch, run_cell, sample_of, start_of
+from simulations.runs.cell import run_batch, run_cell
+from simulations.runs.columns import results
 
 CPU = torch.device("cpu")
 SMALL = Settings(
@@ -33,7 +33,7 @@ def trace_of(config: Settings, data: Sample, start: np.ndarray) -> modified_ba.T
 
 
 def same_results(left: dict[str, object], right: dict[str, object]) -> bool:
-    return all(left[name] == right[name] for name in RESULT_COLUMNS if name != "seconds")
+    return all(left.get(name) == right.get(name) for name in results() if not name.startswith("seconds"))
 
 
 @pytest.mark.parametrize("step_size", [math.inf, 0.7])
@@ -140,7 +140,7 @@ def test_batches_and_threads_equal_single_cells() -> None:
 
 
 def test_batches_of_unequal_cells_are_refused() -> None:
-    with pytest.raises(ValueError, match="seed and target_frequency only"):
+    with pytest.raises(ValueError, match="seed, target_frequency only"):
         run_batch([SMALL, replace(SMALL, sparsity=4)])
 
 
@@ -162,7 +162,7 @@ def test_noise_goes_through_the_dense_form_and_blurs() -> None:
     config = replace(SMALL, noise=3.0)
     data = evaluation_of(config, [sample_of(config)], [0], CPU)
     assert isinstance(data, Dense)
-    clean = Dense([sample_of(config)], device=CPU, dtype=torch.float64, center=False)
+    clean = dense([sample_of(config)], device=CPU, dtype=torch.float64, center=False)
     added = (data.X - clean.X).numpy().ravel()
     # 7,200 draws: the mean has standard error 3/sqrt(7200), the variance 9 sqrt(2/7200); five of each: alarm 6e-7.
     assert abs(added.mean()) < 5 * 3 / math.sqrt(added.size)

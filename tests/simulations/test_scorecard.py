@@ -1,304 +1,225 @@
-"""Verdicts follow from declared rules: synthetic rows that should give each verdict do."""
+"""Effects over seeds, the rules of the verdicts, and the report: by hand, and by simulation of their coverage."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import scorecard_worlds as worlds
 from hypothesis import given
 from hypothesis import strategies as st
+from rates_helper import assert_rate_at_most
+from statistics_helper import assert_binomial, seed_of
 
-from simulations.base.columns import RESULT_COLUMNS
-from simulations.base.settings import Settings
-from simulations.evidence.scorecard import provable, trained
-from simulations.evidence.scorecard.claims import CLAIMS
-from simulations.evidence.scorecard.report import judge, table, write
-from simulations.evidence.scorecard.trained import search_best
+from simulations.evidence import presets
+from simulations.evidence.scorecard import exponents, provable, report
+from simulations.evidence.scorecard.claims import CLAIMS, RIVALS, Claim
+from simulations.evidence.scorecard.effects import (
+    UNKNOWN,
+    Effect,
+    farthest,
+    greatest,
+    least,
+    over_seeds,
+    paired,
+    slope_over_seeds,
+)
+from simulations.evidence.scorecard.reading import where
 from simulations.evidence.scorecard.verdicts import (
-    CONTRADICTED,
+    CONFLICTS,
     NOT_TESTED,
     SUPPORTED,
+    TRIVIAL,
     UNDECIDED,
-    VERDICTS,
-    Effect,
+    Finding,
     above,
     below,
     both,
     equal,
-    mean,
-    slope,
+    loose,
+    sufficient,
+    too_few,
+    trivially,
 )
 from simulations.experiments import EXPERIMENTS
-from simulations.experiments.provable import band_centre
-from simulations.experiments.trained import TOY_BEST, TOY_DATA, TOY_DEFAULT, TOY_METHODS
-from simulations.runs.storage import RowLog, read_rows
+
+T4 = 2.77645  # quantile 0.975 of Student's t with four degrees of freedom
+T2 = 4.30265
 
 
-def cell(**given: Any) -> dict[str, Any]:
-    """Return a row: settings (given ones, others at their defaults) and results, which are the other names given."""
-    results = {name: value for name, value in given.items() if name in RESULT_COLUMNS}
-    settings = Settings(**{name: value for name, value in given.items() if name not in results})
-    return settings.to_row() | {"status": "ok"} | results
-
-
-def frame(cells: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(cells)
+def sure(value: float, half: float = 0.5, n_seeds: int = 5) -> Effect:
+    return Effect(value, value - half, value + half, n_seeds)
 
 
 def test_rules_by_hand() -> None:
-    assert above(Effect(1, 0.5, 1.5), 0) == SUPPORTED
-    assert above(Effect(1, -0.5, 2.5), 0) == UNDECIDED
-    assert above(Effect(-1, -1.5, -0.5), 0) == CONTRADICTED
-    assert above(Effect(1), 0) == UNDECIDED
-    assert above(Effect(math.nan), 0) == NOT_TESTED
-    assert below(Effect(1, 0.5, 1.5), 2) == SUPPORTED
-    assert below(Effect(1, 0.5, 1.5), 0.2) == CONTRADICTED
-    assert equal(Effect(0, -0.1, 0.1), 0, 0.2) == SUPPORTED
-    assert equal(Effect(0, -0.3, 0.3), 0, 0.2) == UNDECIDED
-    assert equal(Effect(1, 0.9, 1.1), 0, 0.2) == CONTRADICTED
+    assert above(sure(1), 0) == SUPPORTED
+    assert above(sure(1, 1.5), 0) == UNDECIDED
+    assert above(sure(-1), 0) == CONFLICTS
+    assert above(Effect(1, n_seeds=5), 0) == UNDECIDED
+    assert above(UNKNOWN, 0) == NOT_TESTED
+    assert below(sure(1), 2) == SUPPORTED
+    assert below(sure(1), 0.2) == CONFLICTS
+    assert equal(sure(0, 0.1), 0, 0.2) == SUPPORTED
+    assert equal(sure(0, 0.3), 0, 0.2) == UNDECIDED
+    assert equal(sure(1, 0.1), 0, 0.2) == CONFLICTS
     assert both(SUPPORTED, UNDECIDED) == UNDECIDED
-    assert both(SUPPORTED, UNDECIDED, CONTRADICTED) == CONTRADICTED
+    assert both(SUPPORTED, UNDECIDED, CONFLICTS) == CONFLICTS
     assert both(SUPPORTED, SUPPORTED) == SUPPORTED
+    assert both() == NOT_TESTED
+
+
+def test_a_sufficient_condition_never_conflicts() -> None:
+    assert sufficient(sure(1)) == SUPPORTED
+    assert sufficient(sure(-1)) == UNDECIDED
+    assert sufficient(sure(0)) == UNDECIDED
+    assert sufficient(sure(2.6)) == TRIVIAL
+    assert sufficient(sure(2.4)) == SUPPORTED  # two decades are not sure
+    assert trivially(UNDECIDED, sure(9)) == UNDECIDED
+    assert trivially(SUPPORTED, sure(9, n_seeds=4)) == SUPPORTED
+    assert loose(sure(1.5), "decades") == "loose by 1.5 (1 to 2) decades"
+    assert loose(sure(-1), "decades") == "" == loose(UNKNOWN, "decades")
+
+
+@pytest.mark.parametrize("n_seeds", [0, 1, 4])
+def test_fewer_than_five_seeds_decide_nothing(n_seeds: int) -> None:
+    effect = sure(9, n_seeds=n_seeds)
+    assert above(effect, 0) == below(effect, 0) == equal(effect, 9, 20) == sufficient(effect) == UNDECIDED
+    assert too_few(effect, UNDECIDED) == f"{n_seeds} seed{'s' * (n_seeds != 1)}, 5 needed"
+    assert too_few(effect, SUPPORTED) == ""
+    assert too_few(sure(9), UNDECIDED) == "the interval holds the threshold"
 
 
 @given(st.floats(-5, 5), st.floats(0, 3), st.floats(-5, 5))
 def test_above_and_below_are_opposites(value: float, half: float, threshold: float) -> None:
-    effect = Effect(value, value - half, value + half)
-    opposite = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, UNDECIDED: UNDECIDED}
+    effect = sure(value, half)
+    opposite = {SUPPORTED: CONFLICTS, CONFLICTS: SUPPORTED, UNDECIDED: UNDECIDED}
     assert below(effect, threshold) == opposite[above(effect, threshold)]
 
 
-def test_mean_and_slope_by_hand() -> None:
-    # Mean 2, standard deviation 1, n = 3: half width 4.3027 / sqrt(3).
-    assert mean([1, 2, 3]) == pytest.approx((2, 2 - 2.48414, 2 + 2.48414), abs=1e-4)
-    assert math.isnan(mean([1]).low)
-    assert math.isnan(mean([]).value)
-    # y = 0, 1, 1 at x = 0, 1, 2: slope 1/2, residuals -1/6, 1/3, -1/6, error sqrt(1/6/1/2), t(1) = 12.706.
-    half = 12.7062 * math.sqrt(1 / 6 / 2)
-    assert slope([0, 1, 2], [0, 1, 1]) == pytest.approx((0.5, 0.5 - half, 0.5 + half), abs=1e-3)
-    assert slope([1, 2, 3], [2, 4, 6]) == pytest.approx((2, 2, 2))
-    assert slope([1, 2, 3, 9], [2, 4, 6, 0], [1, 1, 1, 1e9]).value == pytest.approx(2)
-    assert math.isnan(slope([1, 1, 1], [1, 2, 3]).value)
+def test_means_over_seeds_by_hand() -> None:
+    # Mean 2, standard deviation 1, n = 3: half width 4.30265 / sqrt(3).
+    half = T2 / math.sqrt(3)
+    values = pd.Series([1.0, 2.0, 3.0], index=[4, 5, 7])
+    assert over_seeds(values) == pytest.approx((2, 2 - half, 2 + half, 3), abs=1e-4)
+    assert over_seeds(values, comparisons=5).high > over_seeds(values).high
+    assert over_seeds(pd.Series([1.0, math.nan, 3.0])).n_seeds == 2
+    one = over_seeds(pd.Series([1.0]))
+    assert (one.value, one.n_seeds) == (1.0, 1) and math.isnan(one.low)
+    assert math.isnan(over_seeds(pd.Series([], dtype=float)).value)
+    with pytest.raises(ValueError, match=r"seeds \[7\] give several numbers each"):
+        over_seeds(pd.Series([1.0, 2.0], index=[7, 7]))
+    left, right = pd.Series([1.0, 5.0, 9.0], index=[0, 1, 2]), pd.Series([2.0, 1.0], index=[1, 0])
+    assert paired(left, right) == pytest.approx(over_seeds(pd.Series([0.0, 3.0])))  # seed 2 has no partner
 
 
-def learnability(rates: Callable[[float, int], float], **given: Any) -> pd.DataFrame:
-    """Rows along p at d = n/2 with the given learnable fraction of (p, n)."""
-    return frame(
-        [
-            cell(instrument="learnability", n_features=n, d_model=n // 2, target_frequency=p,
-                 learnable_fraction=rates(p, n), **given)
-            for n in (64, 256, 1_024, 4_096)
-            for p in np.geomspace(1e-5, 0.4, 40).tolist()
-        ]
-    )  # fmt: skip
+def test_slopes_over_seeds_by_hand() -> None:
+    # Slopes 1, 2, 3 of three seeds with the same x: Student's t over them, whatever else differs between seeds.
+    x, slopes, half = np.array([0.0, 1.0, 5.0]), (1, 2, 3), T2 / math.sqrt(3)
+    y = np.concatenate([100 * k + slope * x for k, slope in enumerate(slopes)])
+    seeds = np.repeat([7, 8, 9], 3)
+    expected = pytest.approx((2, 2 - half, 2 + half, 3), abs=1e-4)
+    assert slope_over_seeds(np.tile(x, 3), y, seeds) == expected
+    assert slope_over_seeds(np.tile(x, 3), y, seeds, np.tile([1.0, 2.0, 3.0], 3)) == expected
+    one = slope_over_seeds(x, 2 * x, [1, 1, 1])
+    assert one.value == pytest.approx(2) and math.isnan(one.low) and one.n_seeds == 1
+    assert math.isnan(slope_over_seeds([1, 1], [1, 2], [0, 1]).value)
+    assert slope_over_seeds([0, 1, 2, 3], [0, 1, math.nan, 3], [0, 0, 1, 1]).n_seeds == 2
+    assert math.isnan(slope_over_seeds([1, 1, 2], [0, 0, 1], [0, 1, 2]).low)  # without seed 2 there is no slope
 
 
-@pytest.mark.parametrize(("exponent", "verdict"), [(-2 / 3, UNDECIDED), (0.0, SUPPORTED), (-1.0, CONTRADICTED)])
-def test_upper_edge(exponent: float, verdict: str) -> None:
-    rng = np.random.default_rng(0)
-    shift = dict.fromkeys((64, 256, 1_024, 4_096), 1.0) | {64: 1.1, 256: 0.9, 1_024: 1.1, 4_096: 0.95}
-    rows = learnability(lambda p, n: 1 / (1 + (p / (0.2 * shift[n] * (n / 64) ** exponent)) ** 4) - 0 * rng.random())
-    effect, found = provable.upper_edge(rows)
-    assert effect.value == pytest.approx(exponent + 2 / 3, abs=0.05)
-    assert found == verdict
+def test_extremes_by_hand() -> None:
+    effects = [Effect(1, 0, 2, 5), Effect(2, -1, 3, 6), UNKNOWN]
+    assert least(effects) == (1, -1, 2, 5)
+    assert greatest(effects) == (2, 0, 3, 5)
+    assert farthest(effects, 1.6) == effects[0]
+    assert math.isnan(least([UNKNOWN]).value) and math.isnan(farthest([], 0).value)
+    half_known = least([Effect(1, 0, 2, 5), Effect(9, n_seeds=1)])
+    assert half_known.n_seeds == 1 and math.isnan(half_known.low)
 
 
-@pytest.mark.parametrize(("rate", "verdict"), [(0.999, SUPPORTED), (0.3, CONTRADICTED)])
-def test_inside_band(rate: float, verdict: str) -> None:
-    assert provable.inside_band(learnability(lambda p, n: rate + 1e-4 * math.sin(1e4 * p)))[1] == verdict
+TRIALS = 4_000
 
 
-def test_inside_band_takes_the_largest_size() -> None:
-    assert provable.inside_band(learnability(lambda p, n: 1.0 if n == 4_096 else 0.0))[1] == SUPPORTED
+def misses(draw: Callable[[np.random.Generator], Effect], truth: float, what: str, trials: int = TRIALS) -> int:
+    rng = np.random.default_rng(seed_of(what))
+    found = [draw(rng) for _ in range(trials)]
+    return sum(not each.low <= truth <= each.high for each in found)
 
 
-def test_inside_band_is_undecided_while_it_rises() -> None:
-    rising = learnability(lambda p, n: 0.1 * math.log2(n) - 0.5 + 1e-4 * math.sin(1e4 * p))
-    assert provable.inside_band(rising)[1] == UNDECIDED
+@pytest.mark.parametrize("n_seeds", [2, 3, 5, 8])
+def test_intervals_over_seeds_cover(n_seeds: int) -> None:
+    def draw(rng: np.random.Generator) -> Effect:
+        return over_seeds(pd.Series(1 + rng.standard_normal(n_seeds)))
+
+    # Exact for normal numbers; a miss rate of 0.08 is found with probability 0.998.
+    assert_binomial(misses(draw, 1.0, f"means of {n_seeds}"), TRIALS, 0.05, f"missed means of {n_seeds} seeds")
 
 
-@pytest.mark.parametrize(("rate", "verdict"), [(0.0, SUPPORTED), (1.0, CONTRADICTED)])
-def test_below_the_band(rate: float, verdict: str) -> None:
-    assert provable.below_the_band(learnability(lambda p, n: rate + 1e-4 * math.sin(1e4 * p)))[1] == verdict
+@pytest.mark.parametrize("n_seeds", [5, 8])
+def test_clustered_slopes_cover_where_seeds_differ(n_seeds: int) -> None:
+    x, seeds = np.tile(np.arange(6.0), n_seeds), np.repeat(np.arange(n_seeds), 6)
+
+    def draw(rng: np.random.Generator) -> Effect:
+        luck = np.repeat(rng.standard_normal(n_seeds), 6) * x + 5 * np.repeat(rng.standard_normal(n_seeds), 6)
+        return slope_over_seeds(x, 2 * x + luck + 0.1 * rng.standard_normal(len(x)), seeds)
+
+    # Balanced: exactly Student's t.  Least squares over cells, as if they were replicates, miss half of them.
+    assert_binomial(misses(draw, 2.0, f"clustered {n_seeds}"), TRIALS, 0.05, f"missed slopes of {n_seeds} seeds")
 
 
-@pytest.mark.parametrize(("power", "verdict"), [(0.5, SUPPORTED), (0.0, CONTRADICTED)])
-def test_critical_dimension(power: float, verdict: str) -> None:
-    rows = frame(
-        [
-            cell(instrument="learnability", n_features=n, d_model=d, target_frequency=0.01, center=True,
-                 learnable_fraction=1 / (1 + (20 * (n / 64) ** power / d) ** 6))
-            for n in (64, 256, 1_024, 4_096)
-            for d in range(4, 400, 3)
-            if 2 * d != n
-        ]
-    )  # fmt: skip
-    assert provable.critical_dimension(rows)[1] == verdict
+def test_clustered_slopes_cover_where_points_are_missing() -> None:
+    """A third of the points missing at random: the jackknife errs on the wide side."""
+    x, seeds = np.tile(np.arange(6.0), 6), np.repeat(np.arange(6), 6)
+
+    def draw(rng: np.random.Generator) -> Effect:
+        kept = rng.random(len(x)) < 0.67
+        luck = np.repeat(rng.standard_normal(6), 6) * x
+        return slope_over_seeds(x[kept], (2 * x + luck)[kept], seeds[kept])
+
+    assert_rate_at_most(misses(draw, 2.0, "unbalanced"), TRIALS, 0.05, "missed slopes of unbalanced seeds")
 
 
-@pytest.mark.parametrize(("growth", "verdict"), [(0, SUPPORTED), (2, CONTRADICTED)])
-def test_constant_steps(growth: int, verdict: str) -> None:
-    rows = []
-    for k, n in enumerate((64, 128, 256, 512)):
-        reached = 3 + growth * k
-        history = " ".join(["0"] * reached + ["1"] * (12 - reached))
-        rows += [cell(n_features=n, seed=seed, recovery_per_step=history) for seed in (0, 1)]
-    assert provable.constant_steps(frame(rows))[1] == verdict
+@pytest.mark.parametrize("extreme", [least, greatest])
+def test_extremes_of_several_cover(extreme: Callable[[list[Effect]], Effect]) -> None:
+    """The least of six equal true effects is theirs; without Bonferroni's quantile 1 in 7 intervals would miss it."""
+
+    def draw(rng: np.random.Generator) -> Effect:
+        return extreme([over_seeds(pd.Series(rng.standard_normal(5)), comparisons=6) for _ in range(6)])
+
+    # 1,000 trials fail at 87 misses: 1 in 7 is found with probability above 1 - 1e-6.
+    assert_rate_at_most(misses(draw, 0.0, extreme.__name__, 1_000), 1_000, 0.05, f"missed {extreme.__name__}")
 
 
-def required(log10_width: float, error: float = 0.01) -> dict[str, float]:
-    """A required width with its interval."""
-    name = "log10_required_width"
-    return {name: log10_width, f"{name}_low": log10_width - error, f"{name}_high": log10_width + error}
+def test_what_a_statement_is_told_with() -> None:
+    rows = pd.DataFrame([worlds.BASE | {"n_samples": 6_400}, worlds.BASE | {"n_samples": 12_800, "center": False}])
+    assert where(rows) == "n = 128, T = 8, tau = 0.9, N/n = 50 to 100, M/n = 8, centred and not centred"
+    assert where(rows[:1].assign(instrument="learnability")) == "n = 128, T = 8, tau = 0.9, N/n = 50, centred"
+    trained = rows[:1].assign(algorithm="gba", center=math.nan)
+    assert where(trained, None) == "n = 128, steps = 8, N/n = 50, M/n = 8"
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.5, SUPPORTED), (1.5, CONTRADICTED)])
-def test_width_in_frequency(share: float, verdict: str) -> None:
-    rows = [
-        cell(instrument="width", sparsity=s, target_frequency=p, **required(3 - share * s * math.log10(p)))
-        for s in (3, 5)
-        for p in (0.001, 0.003, 0.01, 0.03)
-    ]
-    assert provable.width_in_frequency(frame(rows))[1] == verdict
-    assert provable.width_in_frequency(frame([cell(**required(math.nan))]))[1] == NOT_TESTED
+def test_runs_that_do_not_recover_leave_steps_undecided() -> None:
+    rows = worlds.constant_steps(np.random.default_rng(0), 0.0, range(5))
+    lost = rows.copy()
+    lost.loc[lost["n_features"] < 256, "recovery_per_step"] = "0 0.1 0.2"
+    found = provable.constant_steps(lost)
+    assert found.verdict == UNDECIDED and found.note == "30 of 40 runs recover a half"
+    assert provable.constant_steps(lost[lost["n_features"] < 256]).verdict == NOT_TESTED
 
 
-@pytest.mark.parametrize(("power", "verdict"), [(0.5, SUPPORTED), (2.0, CONTRADICTED)])
-def test_width_in_n(power: float, verdict: str) -> None:
-    rows = [
-        cell(instrument="width", n_features=n, d_model=n // 2, target_frequency=band_centre(n, n // 2, 3),
-             **required(1 + power * math.log10(n)))
-        for n in (64, 128, 256, 512)
-    ]  # fmt: skip
-    elsewhere = cell(instrument="width", n_features=64, d_model=32, target_frequency=0.2, **required(20))
-    unknown = cell(instrument="width", n_features=1_024, d_model=512, target_frequency=band_centre(1_024, 512, 3))
-    assert provable.width_in_n(frame([*rows, elsewhere, unknown]))[1] == verdict
-
-
-@pytest.mark.parametrize(("factor", "verdict"), [(1.0, SUPPORTED), (8.0, CONTRADICTED)])
-def test_cooccurrence(factor: float, verdict: str) -> None:
-    rows = []
-    for n in (256, 1_024, 4_096):
-        for probability in np.linspace(0, 1, 60):
-            rho = 2 / (n - 1) + 2 * probability / 3 * (1 - 2 / (n - 1)) * (1 - 1 / (n - 3))
-            recovered = 1 / (1 + (rho * math.sqrt(n) / factor) ** 8)
-            rows.append(cell(n_features=n, support_law=f"planted:{probability}", feature_recovery_rate=recovered))
-    assert provable.cooccurrence(frame(rows))[1] == verdict
-
-
-@pytest.mark.parametrize(("lost", "verdict"), [(1.0, SUPPORTED), (0.0, CONTRADICTED)])
-def test_balance(lost: float, verdict: str) -> None:
-    even = [cell(seed=seed, frequency_profile="0.01:1:0.01 0.01:1:0.01 0.01:1:0.01 0.01:1:0.01") for seed in (0, 1)]
-    rare = [
-        cell(seed=seed, frequency_profile=f"0.001:{1 - lost - 1e-3 * seed * (lost < 1)}:0.01 0.01:1:0.01")
-        for seed in (0, 1)
-    ]
-    assert provable.balance(frame(even + rare))[1] == verdict
-    assert provable.balance(frame(even))[1] == NOT_TESTED
-
-
-@pytest.mark.parametrize(("gap", "verdict"), [(0.0, SUPPORTED), (0.3, CONTRADICTED)])
-def test_activations(gap: float, verdict: str) -> None:
-    rows = [
-        cell(activation=name, target_frequency=p, seed=seed,
-             feature_recovery_rate=0.8 - gap * (name == "jumprelu") * (p == 0.01) - 0.001 * seed)
-        for name in ("relu", "jumprelu") for p in (0.001, 0.01) for seed in (0, 1, 2)
-    ]  # fmt: skip
-    rows[0]["feature_recovery_rate"] += 0.001
-    assert provable.activations(frame(rows))[1] == verdict
-
-
-def toy(recovery: dict[str, float]) -> pd.DataFrame:
-    """Rows of the toy table at the default settings, the given recovery at 0.9 (0.8: the same) for each method."""
-    rows = []
-    for name, rate in recovery.items():
-        settings = trained.toy_settings(name, TOY_DEFAULT)
-        for seed in range(6):
-            given = TOY_DATA | TOY_METHODS[name] | settings
-            noisy = rate + 0.002 * math.sin(7 * seed + len(name))
-            rows.append(cell(**given, seed=seed, feature_recovery_rate=noisy, feature_recovery_rate_080=noisy))
-    return frame(rows)
-
-
-@pytest.fixture
-def no_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trained, "TOY_BEST", {})
-
-
-def test_toy_claims(no_search: None) -> None:
-    good = {"GBA": 0.97, "GBA, frequencies too high": 0.1, "GBA, frequencies too low": 0.3, "BA": 0.96, "TopK 20": 0.8,
-            "TopK 30": 0.2, "TopK 50": 0.1}  # fmt: skip
-    bad = {"GBA": 0.4, "GBA, frequencies too high": 0.1, "GBA, frequencies too low": 0.9, "BA": 0.9, "TopK 20": 0.8,
-           "TopK 30": 0.2, "TopK 50": 0.95}  # fmt: skip
-    tests = (trained.frequency_free, trained.wrong_frequencies, trained.gba_over_topk)
-    assert [test(toy(good))[1] for test in tests] == [SUPPORTED] * 3
-    assert [test(toy(bad))[1] for test in tests] == [CONTRADICTED] * 3
-    assert [test(toy({"GBA": 0.9}))[1] for test in tests] == [NOT_TESTED] * 3
-
-
-def test_toy_methods_do_not_overlap() -> None:
-    rows = toy(dict.fromkeys(TOY_METHODS, 0.5))
-    found = [trained.toy_method(rows, name).index for name in TOY_METHODS]
-    assert sorted(np.concatenate(found).tolist()) == rows.index.tolist()
-
-
-def test_search_best_is_the_best_of_the_first_seed() -> None:
-    settings = [trained.toy_settings("GBA", TOY_DEFAULT | {"learning_rate": rate}) for rate in (1e-3, 3e-3)]
-    rows = [
-        cell(**(TOY_DATA | TOY_METHODS["GBA"] | each), seed=seed, feature_recovery_rate=rate,
-             feature_recovery_rate_080=rate)
-        for each, rates in zip(settings, ((0.5, 0.9), (0.6, 0.1)), strict=True)
-        for seed, rate in enumerate(rates)
-    ]  # fmt: skip
-    assert search_best(frame(rows), "GBA") == TOY_DEFAULT | {"learning_rate": 3e-3}
-
-
-def frontier(gap: float) -> pd.DataFrame:
-    """Rows in which FVU = 1/L0 for TopK and BA, and 10^gap times that for GBA."""
-    rows = []
-    for seed in (0, 1):
-        for l0 in (2.0, 4.0, 8.0, 16.0):
-            for algorithm, shift in (("topk", 0.0), ("ba", 0.0), ("gba", gap)):
-                unexplained = 10 ** (shift + 1e-3 * seed) / l0
-                rows.append(
-                    cell(algorithm=algorithm, seed=seed, l0=l0, fraction_variance_unexplained=unexplained,
-                         high_target_frequency=l0 / 40)
-                )  # fmt: skip
-    return frame(rows)
-
-
-@pytest.mark.parametrize(("gap", "verdict"), [(-0.2, SUPPORTED), (0.2, CONTRADICTED)])
-def test_frontier(gap: float, verdict: str) -> None:
-    for test in (trained.gba_over_ba, trained.topk_frontier):
-        effect, found = test(frontier(gap))
-        assert found == verdict
-        assert effect.value == pytest.approx(gap, abs=2e-3)
-
-
-@pytest.mark.parametrize(("ours", "verdict"), [(0.8, SUPPORTED), (0.1, CONTRADICTED)])
-def test_consistency(ours: float, verdict: str) -> None:
-    rows = [
-        cell(algorithm=name, seed=seed, consistency=rate + 0.01 * seed * (name == "gba"))
-        for name, rate in (("gba", ours), ("topk", 0.4))
-        for seed in (0, 1, 2)
-    ]
-    assert trained.consistency(frame(rows))[1] == verdict
-
-
-@pytest.mark.parametrize(("low", "verdict"), [(0.96, SUPPORTED), (0.1, CONTRADICTED)])
-def test_tuning_free(low: float, verdict: str) -> None:
-    rows = [
-        cell(algorithm="gba", initial_scale=0.01, initial_bias=bias, learning_rate=rate,
-             feature_recovery_rate=1.0 if (bias == 0 and rate == 1e-3) else low)
-        for bias in (0.0, -0.1, -0.2) for rate in (1e-4, 1e-3, 1e-2)
-    ]  # fmt: skip
-    assert trained.tuning_free(frame(rows))[1] == verdict
+def test_a_baseline_of_nothing_is_left_out() -> None:
+    rows = worlds.cooccurrence(np.random.default_rng(0), 0.0, range(6))
+    rows.loc[rows["seed"] == 0, "feature_recovery_rate"] = 0.0
+    found = provable.cooccurrence(rows)
+    assert found.verdict == SUPPORTED and found.effect.n_seeds == 5
+    assert found.note == "3 of 18 draws do not fall to a half"
 
 
 def test_claims_name_experiments_and_are_distinct() -> None:
@@ -306,32 +227,137 @@ def test_claims_name_experiments_and_are_distinct() -> None:
     assert len({each.name for each in CLAIMS}) == len(CLAIMS)
 
 
-def test_report_from_stored_rows(tmp_path: Path) -> None:
-    (claim,) = (each for each in CLAIMS if each.name == "constant_steps")
-    assert judge(claim, tmp_path)["verdict"] == NOT_TESTED
-    folder = tmp_path / "steps" / "quick"
-    folder.mkdir(parents=True)
-    needed = dict.fromkeys(RESULT_COLUMNS, "") | {
-        "status": "ok", "feature_recovery_rate": 1.0, "feature_recovery_rate_080": 1.0, "chance_recovery_rate": 0.0,
-        "matched_recovery_rate": 1.0, "mean_max_cosine": 1.0, "activation_frequency": 0.1, "dead_fraction": 0.0,
-        "polysemantic_fraction": 0.0, "recovery_per_step": "0 1 1", "recovery_per_step_080": "0 1 1", "seconds": 1.0,
-    }  # fmt: skip
-    with RowLog(folder / "rows.csv") as log:
-        for n in (64, 128, 256):
-            log.append(Settings(n_features=n).to_row() | needed)
-    found = write(tmp_path, tmp_path / "out", ["sae-recovery", "scorecard"])
-    told = json.loads((tmp_path / "out" / "scorecard.json").read_text())["claims"]
-    (line,) = (each for each in told if each["claim"] == "constant_steps")
-    assert (line["verdict"], line["effect"], line["n_rows"]) == (SUPPORTED, 0.0, 3)
-    assert found["verdicts"] == {SUPPORTED: 1, NOT_TESTED: len(CLAIMS) - 1}
-    text = (tmp_path / "out" / "scorecard.md").read_text()
-    assert "[3 rows](steps/quick/rows.csv)" in text
-    assert all(each.statement in text for each in CLAIMS)
-    assert set(VERDICTS) >= set(found["verdicts"])
-    assert table(found["claims"], "results/").count("\n") == len(CLAIMS) + 1
+@pytest.mark.parametrize("name", ["gba_over_topk_toy", "topk_frontier", "consistency"])
+def test_no_rival_is_judged_until_it_is_trained_well(name: str) -> None:
+    (claim,) = (each for each in CLAIMS if each.name == name)
+    assert claim.until == RIVALS
 
 
-@pytest.mark.parametrize("name", TOY_METHODS)
-def test_the_table_of_best_settings_is_that_of_the_committed_search(name: str) -> None:
-    rows = read_rows(Path(__file__).parents[2] / "results" / "toy" / "standard")
-    assert search_best(rows, name) == TOY_BEST[name]
+class Store:
+    """Rows of experiments held in memory, with files where the rows and the figures would be."""
+
+    def __init__(self, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.results, self.tables = results, {}
+        monkeypatch.setattr(presets, "read_rows", self.read)
+
+    def read(self, folder: Path) -> pd.DataFrame:
+        table: pd.DataFrame | Exception = self.tables[folder.parent.name, folder.name]
+        if isinstance(table, Exception):
+            raise table
+        return table
+
+    def add(self, experiment: str, preset: str, table: pd.DataFrame | Exception) -> None:
+        self.tables[experiment, preset] = table
+        folder = self.results / experiment / preset
+        folder.mkdir(parents=True)
+        (folder / "rows.csv").write_text(f"{len(self.tables)}\n")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    presets._read.cache_clear()
+    return Store(tmp_path / "results", monkeypatch)
+
+
+def steps(effect: float, seeds: Sequence[int] = range(5)) -> pd.DataFrame:
+    return worlds.constant_steps(np.random.default_rng(0), effect, seeds)
+
+
+def judged(store: Store, name: str, preset: str | None = None) -> dict[str, Any]:
+    (claim,) = (each for each in CLAIMS if each.name == name)
+    return report.judge(claim, store.results, preset)
+
+
+def test_a_claim_is_judged_by_its_largest_preset(store: Store) -> None:
+    assert judged(store, "constant_steps")["note"] == "no rows"
+    store.add("steps", "quick", steps(2.0, range(2)))
+    store.add("steps", "standard", steps(0.0))
+    line = judged(store, "constant_steps")
+    assert (line["verdict"], line["preset"], line["n_rows"], line["n_seeds"]) == (SUPPORTED, "standard", 40, 5)
+    assert line["n_features"] == [64, 8_192] and line["rows"] == "steps/standard/rows.csv"
+    assert "T = 8, tau = 0.9, N/n = 100, M/n = 0.125 to 16, centred" in line["where"]
+    quick = judged(store, "constant_steps", "quick")
+    assert (quick["verdict"], quick["note"]) == (UNDECIDED, "2 seeds, 5 needed")
+    told = report.differences(store.results)
+    assert told.startswith("Of 1 claims with rows at more than one preset, 1 have another verdict")
+    assert "| undecided | supported |  |" in told
+
+
+def test_failed_rows_and_failing_tests_leave_the_others_judged(store: Store) -> None:
+    store.add("steps", "quick", steps(0.0).assign(status="failed"))
+    store.add("cooccurrence", "quick", worlds.cooccurrence(np.random.default_rng(0), 0.0, range(5)))
+    store.add("balance", "quick", pd.DataFrame([worlds.BASE | {"seed": 0, "frequency_profile": "nonsense"}]))
+    store.add("activations", "quick", ValueError("line 3: a bad | row"))
+    store.add("consistency", "quick", pd.DataFrame([worlds.BASE]))
+    store.add("sensitivity", "quick", pd.DataFrame([worlds.BASE | {"seed": 0}]))
+    told = {line["claim"]: line for line in report.scorecard(store.results)}
+    assert told["cooccurrence"]["verdict"] == SUPPORTED
+    reasons = {
+        "constant_steps": "failed rows only",
+        "balance": "could not convert string to float: 'nonsense'",
+        "activations_smooth": "line 3: a bad / row",
+        "consistency": RIVALS,
+        "tuning_free": "the rows say no arm (a column of rows written by this version): measure them again",
+        "width_in_n": "no rows",
+    }
+    for name, reason in reasons.items():
+        assert (told[name]["verdict"], told[name]["note"]) == (NOT_TESTED, reason)
+
+
+def test_no_test_fails_silently_on_a_fault_of_the_program(store: Store) -> None:
+    def broken(_: pd.DataFrame) -> Finding:
+        raise NotImplementedError("a fault")
+
+    store.add("steps", "quick", steps(0.0))
+    with pytest.raises(NotImplementedError):
+        report.judge(Claim("x", "x", "x", "steps", "x", broken), store.results)
+
+
+LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+def test_links_of_the_report_lead_from_where_it_is(store: Store, tmp_path: Path) -> None:
+    store.add("steps", "quick", steps(0.0))
+    store.add("cooccurrence", "quick", worlds.cooccurrence(np.random.default_rng(0), 0.0, range(5)))
+    gallery = store.results / "gallery"
+    gallery.mkdir()
+    (gallery / "steps.png").touch()
+    (store.results / "cooccurrence" / "quick" / "cooccurrence.png").touch()
+    for out in (tmp_path / "elsewhere" / "deep", store.results, store.results / "in"):
+        found = report.write(store.results, out, ["sae-recovery", "scorecard"])
+        text = (out / "scorecard.md").read_text()
+        links = LINK.findall(text)
+        assert len(links) == 6  # rows and figure of two claims, rows of two exponents
+        assert all((out / link).resolve().is_file() for link in links), links
+        told = json.loads((out / "scorecard.json").read_text())
+        by_name = {line["claim"]: line for line in told["claims"]}
+        assert (out / by_name["cooccurrence"]["figure"]).resolve().name == "cooccurrence.png"
+        assert by_name["balance"]["rows"] == by_name["balance"]["figure"] == ""
+        assert found["verdicts"] == {SUPPORTED: 2, NOT_TESTED: len(CLAIMS) - 2}
+        assert all(each.statement in text for each in CLAIMS)
+    (gallery / "steps.png").unlink()
+    report.write(store.results, tmp_path, ["x"])
+    assert len(LINK.findall((tmp_path / "scorecard.md").read_text())) == 5
+
+
+def test_no_rows_at_all_are_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path / "nonexistent", tmp_path):
+        with pytest.raises(ValueError, match=r"no rows of any experiment in .*: give --rows"):
+            report.write(folder, tmp_path / "out", ["x"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_exponents_of_rows_that_cannot_be_read_are_left_out(store: Store) -> None:
+    store.add("scaling", "quick", pd.DataFrame([worlds.BASE]))
+    store.add("steps", "quick", steps(0.0))
+    assert [each["quantity"] for each in exponents.exponents(store.results)] == ["steps to recovery"]
+
+
+def test_rows_are_read_once_and_never_shared(store: Store) -> None:
+    store.add("steps", "quick", steps(0.0))
+    folder = store.results / "steps" / "quick"
+    first = presets.good_rows(folder)
+    store.tables.clear()
+    first["status"] = "spoiled"
+    assert (presets.good_rows(folder)["status"] == "ok").all()
+    assert presets.largest(store.results, "steps") == folder and presets.largest(store.results, "toy") is None

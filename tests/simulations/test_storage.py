@@ -7,31 +7,37 @@ import json
 import math
 import os
 import string
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulations.base import columns
-from simulations.base.columns import RESULT_COLUMNS, ROW_COLUMNS
-from simulations.base.settings import Settings
+from simulations.runs import rows as row_module
 from simulations.runs import storage
+from simulations.runs.cell import Cell
+from simulations.runs.columns import cell_of, results, row_columns, setting_fields
 from simulations.runs.storage import RowLog, StorageError, read_cells, read_rows
 
-NUMBERS = [name for name, column in columns.RESULTS.items() if column.kind == "number"]
-OPTIONAL = [name for name in NUMBERS if not columns.RESULTS[name].needed]
-RESULTS: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS, "") | dict.fromkeys(NUMBERS, 0.25) | {
-    "status": "ok", "message": "", "recovery_per_step": "0 0.1 0.95", "recovery_per_step_080": "0 1",
-    "version": "0.1.0",
+NUMBERS = [name for name, column in results().items() if column.kind == "number"]
+OPTIONAL = [name for name in NUMBERS if not results()[name].needed]
+SERIES = [name for name, column in results().items() if column.kind == "series" and column.needed]
+RESULTS: dict[str, Any] = dict.fromkeys(NUMBERS, 0.25) | dict.fromkeys(SERIES, "0 0.1 0.95") | {
+    "status": "ok", "message": "", "version": "0.1.0",
 }  # fmt: skip
-NOTHING: dict[str, Any] = dict.fromkeys(RESULT_COLUMNS, "")
 
 
 def row(seed: int = 0, **changes: Any) -> dict[str, Any]:
-    return Settings(seed=seed).to_row() | RESULTS | changes
+    changed = {name: value for name, value in changes.items() if name in setting_fields()}
+    return Cell(seed=seed, **changed).settings() | RESULTS | changes
+
+
+def failed(seed: int, **changes: Any) -> dict[str, Any]:
+    return Cell(seed=seed).settings() | {"status": "failed", "version": "0.1.0"} | changes
 
 
 def written(path: Path, *rows: dict[str, Any]) -> Path:
@@ -54,10 +60,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_rows_come_back_typed(path: Path) -> None:
-    empty = dict.fromkeys(OPTIONAL, "")
-    failed = row(2) | NOTHING | {"status": "failed", "message": 'OSError: a, "b"\nand\r\x85 c', "version": "0.1.0"}
-    table = read_rows(written(path, row(0), row(1, **empty, center=True, step_size=0.1), failed).parent)
-    assert list(table) == list(ROW_COLUMNS)
+    bad = failed(2, message='OSError: a, "b"\nand\r\x85 c', arm="centred")
+    full = row(1, **dict.fromkeys(OPTIONAL, ""), center=True, step_size=0.1)
+    table = read_rows(written(path, row(0), full, bad).parent)
+    assert list(table) == list(row_columns())
     assert table["center"].tolist() == [False, True, False]
     assert table["center"].dtype == bool
     assert table["step_size"].tolist() == [math.inf, 0.1, math.inf]
@@ -66,18 +72,53 @@ def test_rows_come_back_typed(path: Path) -> None:
     assert table["seconds"].isna().tolist() == [False, False, True]
     assert table["message"].tolist() == ["", "", 'OSError: a, "b" and c']
     assert table["recovery_per_step"].tolist() == ["0 0.1 0.95", "0 0.1 0.95", ""]
-    assert [Settings.from_row(each).seed for each in table.to_dict("records")] == [0, 1, 2]
+    assert table["arm"].tolist() == ["", "", "centred"]
+    assert [cell_of(each).seed for each in table.to_dict("records")] == [0, 1, 2]
+
+
+def test_a_setting_that_is_not_the_cells_own_is_blank(path: Path) -> None:
+    top = Cell(algorithm="topk", k=2, seed=2).settings() | RESULTS
+    table = read_rows(written(path, row(0), top, Cell(instrument="learnability").settings() | {"status": "ok"}))
+    assert table["k"].isna().tolist() == [True, False, True]
+    assert table["k"].dtype == float
+    assert table["bias_policy"].tolist() == ["fixed", "", "fixed"]
+    assert table["n_probes"].isna().tolist() == [True, True, False]
+    cells = [cell_of(each) for each in table.to_dict("records")]
+    assert [each.key() for each in cells] == list(read_cells(path))
+    with pytest.raises(StorageError, match=r"line 3: .* is no setting of algorithm=modified-ba"):
+        read_rows(edited(path, "topk,", "modified-ba,"))
+
+
+def test_seeds_are_exact_whatever_their_size(path: Path) -> None:
+    seeds = [2**53 + 1, 2**64 + 1]
+    table = read_rows(written(path, *(row(seed) for seed in seeds)))
+    assert table["seed"].tolist() == seeds
+    assert [cell_of(each).seed for each in table.to_dict("records")] == seeds
 
 
 def test_no_rows_are_typed_too(path: Path) -> None:
     full = read_rows(written(path, row()))
-    path.write_bytes(storage.HEADER)
+    path.write_bytes(storage.header())
     empty = read_rows(path)
     assert empty.empty
-    numeric = full.select_dtypes(["number", "bool"]).columns
-    assert empty[numeric].dtypes.equals(full[numeric].dtypes)
+    own = [name for name in full if name in row()]
+    assert empty[own].dtypes.equals(full[own].dtypes)
     path.write_bytes(b"")
-    assert list(read_rows(path)) == list(ROW_COLUMNS)
+    assert list(read_rows(path)) == list(row_columns())
+
+
+def test_a_file_without_a_newer_column_reads_as_missing_and_gains_it(path: Path) -> None:
+    table = pd.read_csv(written(path, row(0), row(1)), dtype=str, keep_default_na=False)
+    older = [name for name in reversed(row_columns()) if name not in ("arm", "normalize", "frequency_error")]
+    table[older].to_csv(path, index=False)
+    keys = list(read_cells(path))
+    assert keys == [Cell(seed=0).key(), Cell(seed=1).key()]  # a setting that is not told has its default
+    assert read_rows(path)["frequency_error"].isna().all()
+    assert read_rows(path)["normalize"].isna().all()
+    written(path, row(2))
+    assert path.read_bytes().startswith(storage.header())
+    assert list(read_cells(path)) == [*keys, Cell(seed=2).key()]
+    assert read_rows(path)["frequency_error"].isna().tolist() == [True, True, False]
 
 
 finite = st.floats(0, 1)
@@ -87,7 +128,7 @@ rows = st.builds(
     target_frequency=st.floats(0, 0.5, exclude_min=True),
     step_size=st.floats(0, exclude_min=True, allow_infinity=True),
     center=st.booleans(),
-    status=st.sampled_from(storage.STATUSES),
+    status=st.sampled_from(row_module.STATUSES),
     message=st.text(st.characters() | st.sampled_from(string.whitespace + ',"\0')),
     feature_recovery_rate=finite,
     seconds=st.floats(0, allow_infinity=False),
@@ -100,22 +141,22 @@ rows = st.builds(
 @given(st.lists(rows, max_size=4))
 def test_any_rows_round_trip(tmp_path_factory: pytest.TempPathFactory, given_rows: list[dict[str, Any]]) -> None:
     path = written(tmp_path_factory.mktemp("rows") / "rows.csv", *given_rows)
-    last = {Settings.from_row(each).key(): storage.check_row(each) for each in given_rows}
+    last = {cell_of(each).key(): storage.check_row(each) for each in given_rows}
     found = read_cells(path)
     assert list(found) == list(last)
     for key, typed in last.items():
         for name, value in typed.items():
             if isinstance(value, str):  # what is no UTF-8 (a lone surrogate) comes back escaped
                 value = value.encode(errors="backslashreplace").decode()
-            both_undefined = value != value and found[key][name] != found[key][name]
-            assert both_undefined or found[key][name] == value, name
+            assert found[key][name] == value, name
     before = path.read_bytes()
+    arms = dict.fromkeys(found, "")
     with RowLog(path) as log:
-        log.finish(found)
+        log.finish(arms)
     once = path.read_bytes()
     assert len(once) <= len(before)
     with RowLog(path) as log:
-        log.finish(found)
+        log.finish(arms)
     assert path.read_bytes() == once
 
 
@@ -130,11 +171,11 @@ def test_a_torn_last_line_is_skipped_then_removed(path: Path, caplog: pytest.Log
     assert path.read_bytes().startswith(whole)
 
 
-@pytest.mark.parametrize("kept", [0, 5, len(storage.HEADER) - 1])
+@pytest.mark.parametrize("kept", [0, 5, len(storage.header()) - 1])
 def test_a_torn_header_is_repaired(path: Path, kept: int) -> None:
-    path.write_bytes(storage.HEADER[:kept])
+    path.write_bytes(storage.header()[:kept])
     assert read_rows(path).empty
-    assert written(path).read_bytes() == storage.HEADER
+    assert written(path).read_bytes() == storage.header()
 
 
 def test_the_last_row_of_a_cell_counts(path: Path) -> None:
@@ -142,18 +183,13 @@ def test_the_last_row_of_a_cell_counts(path: Path) -> None:
     assert read_rows(path)["seconds"].tolist() == [2.0, 0.25]
 
 
-def _without(column: str, text: str) -> str:
-    return text.replace(f",{column}", "", 1)
-
-
-HEADER = storage.HEADER.decode()
+HEADER = storage.header().decode()
 FOREIGN = {
-    "foreign columns a, b": "a,b\n1,2\n",
-    "missing columns seed": _without("seed", HEADER),
-    "foreign columns loss": HEADER.replace("\n", ",loss\n"),
-    "foreign columns b": "b",  # no newline, but no torn header either
-    "another order": HEADER.replace("sparsity,n_samples", "n_samples,sparsity"),
-    "occurs twice": HEADER.replace("\n", ",seed\n"),
+    "unknown columns a, b": "a,b\n1,2\n",
+    "unknown column loss": HEADER.replace("\n", ",loss\n"),
+    "unknown column b": "b",  # no newline, but no torn header either
+    "seed occurs twice": HEADER.replace("\n", ",seed\n"),
+    "no column status": HEADER.replace(",status,", ","),
     "line 1": "\n",
     "line 1: 'utf-8'": "\udcff\n",
 }
@@ -253,7 +289,7 @@ def test_a_short_write_is_rolled_back(path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_finish_orders_and_an_interrupted_finish_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = written(path, row(2), row(0), row(1)).read_bytes()
-    keys = [Settings(seed=seed).key() for seed in (0, 1, 2, 3)]
+    arms = {Cell(seed=seed).key(): f"arm {seed}" for seed in (0, 1, 3)}
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -261,18 +297,27 @@ def test_finish_orders_and_an_interrupted_finish_loses_nothing(path: Path, monke
     with RowLog(path) as log:
         with monkeypatch.context() as patch, pytest.raises(StorageError, match="No space left"):
             patch.setattr(os, "fsync", full)
-            log.finish(keys)
+            log.finish(arms)
         assert path.read_bytes() == before
-        assert list(path.parent.iterdir()) == [path]
-        log.finish(keys)
-    assert read_rows(path)["seed"].tolist() == [0, 1, 2]
-    assert list(path.parent.iterdir()) == [path]
+        assert {each.name for each in path.parent.iterdir()} == {"rows.csv", ".rows.csv.lock"}
+        log.finish(arms)
+        assert read_rows(path)["seed"].tolist() == [0, 1, 2]  # no row is dropped, also not that of another cell
+        log.append(row(4))  # into the new file
+    assert read_rows(path)["seed"].tolist() == [0, 1, 2, 4]
+    assert read_rows(path)["arm"].tolist() == ["arm 0", "arm 1", "", ""]
+    assert {each.name for each in path.parent.iterdir()} == {"rows.csv", ".rows.csv.lock"}
 
 
 def test_two_sweeps_of_one_folder_are_told_apart(path: Path) -> None:
     pytest.importorskip("fcntl")
-    with RowLog(path), pytest.raises(StorageError, match="another sweep"):
-        RowLog(path)
+    with RowLog(path) as log:
+        with pytest.raises(StorageError, match="another sweep"):
+            RowLog(path)
+        log.append(row())
+        log.finish({})
+        path.unlink()  # as finish does, which replaces the file
+        with pytest.raises(StorageError, match="another sweep"):
+            RowLog(path)
     written(path, row())
 
 
@@ -296,6 +341,26 @@ def test_missing_files(tmp_path: Path) -> None:
     assert storage.run_folder(tmp_path, "steps", "quick") == tmp_path / "steps" / "quick"
 
 
+@pytest.mark.parametrize("name", ["../../esc", "..", "a/b", "", "/tmp", "-x"])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    for names in ((name, "quick"), ("steps", name)):
+        with pytest.raises(StorageError, match="but should be a name"):
+            storage.run_folder(tmp_path, *names)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    for name, make in (("pipe", os.mkfifo), ("folder", os.mkdir)):
+        path = tmp_path / name / "rows.csv"
+        path.parent.mkdir()
+        make(path)
+        for use in (read_cells, RowLog):
+            with pytest.raises(StorageError, match="no regular file"):
+                use(path)
+    os.mkfifo(tmp_path / "manifest.json")
+    with pytest.raises(StorageError, match="no regular file"):
+        storage.read_manifest(tmp_path)
+
+
 def test_the_manifest_is_strict_json(tmp_path: Path) -> None:
     given_content = {"step_size": math.inf, "grid": {"eta": (0.1, math.inf)}, "n": 3, "git": None, "odd": math.nan}
 
@@ -306,10 +371,13 @@ def test_the_manifest_is_strict_json(tmp_path: Path) -> None:
     wanted = {"step_size": "inf", "grid": {"eta": [0.1, "inf"]}, "n": 3, "git": None, "odd": "nan"}
     assert json.loads((tmp_path / "manifest.json").read_text(), parse_constant=refuse) == wanted
     assert storage.read_manifest(tmp_path) == wanted
-    for text in ("{", "[1]", "\udcff"):
+    deep = "[" * 100_000 + "]" * 100_000
+    wrong = ['{"earlier_runs": 5}', '{"grid": []}', '{"n_ok": "3"}', '{"schema": true}', '{"schema": 99}', deep]
+    for text in ("{", "[1]", "\udcff", *wrong):
         (tmp_path / "manifest.json").write_bytes(text.encode(errors="surrogateescape"))
-        with pytest.raises(StorageError, match="manifest"):
+        with pytest.raises(StorageError, match="manifest") as refusal:
             storage.read_manifest(tmp_path)
+        assert "\n" not in str(refusal.value)
 
 
 def test_numbers_are_written_exactly(path: Path) -> None:
@@ -317,3 +385,66 @@ def test_numbers_are_written_exactly(path: Path) -> None:
     theirs = pd.read_csv(path, dtype=str)
     for name in ("mean_max_cosine", "seconds"):
         assert ours[name].tolist() == [float(each) for each in theirs[name]]
+
+
+class Word(StrEnum):
+    RELU = "jumprelu"
+
+
+@pytest.mark.parametrize("value", [np.str_("jumprelu"), Word.RELU, "jumprelu"])
+def test_words_of_other_types_are_plain(path: Path, value: str) -> None:
+    given = row(activation=value, n_neurons=np.int64(40), center=np.bool_(True), seconds=np.float32(0.5))
+    (found,) = read_cells(written(path, given | {"activation": value})).values()
+    assert {type(each) for each in found.values()} <= {str, int, float, bool}
+    assert (found["activation"], found["n_neurons"], found["center"], found["seconds"]) == ("jumprelu", 40, True, 0.5)
+    assert list(read_cells(path)) == [Cell(activation="jumprelu", n_neurons=40, center=True).key()]
+
+
+def test_a_law_with_a_newline_is_refused_or_plain(path: Path) -> None:
+    with pytest.raises(ValueError, match="support_law"):
+        written(path, row() | {"support_law": "zipf\n:1x"})
+    assert read_rows(path).empty
+    assert list(read_cells(written(path, row(support_law="zipf:1\n")))) == [Cell(support_law="zipf").key()]
+
+
+def test_a_long_field_can_be_read_again(path: Path) -> None:
+    long = failed(1, message="x" * 200_000)
+    (found,) = read_cells(written(path, long)).values()
+    assert len(found["message"]) == 200_000
+    series = row(2, recovery_per_step=" ".join(["0.123456"] * 40_000))
+    assert read_rows(written(path, series))["recovery_per_step"].str.len().max() == 9 * 40_000 - 1
+
+
+# One unit of float32 beside 1 is 1.2e-7: what a sum of a few terms is off by is no fault of the row, more is.
+@pytest.mark.parametrize(
+    ("name", "value", "stored"),
+    [
+        ("selectivity", -3.5e-10, 0.0),
+        ("dead_fraction", 1 + 2.0**-23, 1.0),
+        ("max_angle_degrees", 180 * (1 + 2.0**-23), 180.0),
+        ("dead_fraction", 1 + 1e-5, None),
+        ("selectivity", -1e-5, None),
+        ("seconds", 1e-12, 1e-12),
+        ("recovery_per_step", "0.1 -1e-9 1.0000001", "0.1 0.0 1.0"),
+        ("recovery_per_step", "0.1 -1e-3 1", None),
+    ],
+)
+def test_rounding_does_not_cost_a_row(path: Path, name: str, value: Any, stored: Any) -> None:
+    if stored is None:
+        with pytest.raises(StorageError, match=f"{name}="):
+            written(path, row(**{name: value}))
+    else:
+        assert read_rows(written(path, row(**{name: value})))[name].tolist() == [stored]
+
+
+def test_rows_of_an_algorithm_from_elsewhere_need_no_code_of_it(path: Path, tmp_path: Path) -> None:
+    """Reading rows runs nothing that they name: a function that is gone, or one that would do harm."""
+    marker = tmp_path / "ran"
+    code = tmp_path / "mine.py"
+    code.write_text(f"open({str(marker)!r}, 'w')\ndef train(batches, *, d_model): pass\n")
+    own = {"algorithm": f"{code}:train", "options": "depth=3", "n_neurons": 40}
+    given = [Cell(seed=seed).settings() | RESULTS | own | {"seed": seed} for seed in (0, 1)]
+    table = read_rows(written(path, *given, *given))
+    assert table["seed"].tolist() == [0, 1]
+    assert table["options"].tolist() == ["depth=3"] * 2
+    assert not marker.exists()

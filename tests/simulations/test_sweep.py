@@ -17,25 +17,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulations.base.columns import RESULT_COLUMNS
-from simulations.base.settings import Settings
-from simulations.runs import storage
+from simulations.runs import memory, storage
+from simulations.runs.attempts import attempt
+from simulations.runs.cell import Cell
+from simulations.runs.executors import EXECUTORS, serial
+from simulations.runs.merge import merge
 from simulations.runs.storage import RowLog, StorageError, read_manifest, read_rows
-from simulations.runs.sweep import attempt, check_resumable, one_by_one, sweep
+from simulations.runs.sweep import check_resumable, one_by_one, summary, sweep
 
 ROOT = Path(__file__).parent.parent.parent
-CELLS = [Settings(seed=seed, n_features=n) for seed in (0, 1, 2) for n in (20, 10)]
+CELLS = [Cell(seed=seed, n_features=n, arm=f"n = {n}") for seed in (0, 1, 2) for n in (20, 10)]
 # A cell for workers and scripts: worked out from the settings alone, with a line per call in the file `calls`.
 CODE = """
 import os, signal, sys, time
-from simulations.base.columns import RESULT_COLUMNS, RESULTS
+from simulations.runs.columns import results
 
-NUMBERS = [name for name, column in RESULTS.items() if column.needed and column.kind == "number"]
+NUMBERS = [name for name, column in results().items() if column.needed and column.kind == "number"]
 
 def row_of(cell, seconds):
-    results = dict.fromkeys(RESULT_COLUMNS, "") | dict.fromkeys(NUMBERS, cell.seed / 70) | {"mean_max_cosine": 0.1}
+    numbers = dict.fromkeys(NUMBERS, cell.seed / 70) | {"mean_max_cosine": 0.1}
     history = {"recovery_per_step": "0 1", "recovery_per_step_080": "0 1", "seconds": seconds, "version": "0.1.0"}
-    return cell.to_row() | results | history | {"status": "ok", "device": "cpu"}
+    return cell.settings() | numbers | history | {"status": "ok", "device": "cpu"}
 
 def fake(cells, calls="", fails=(), dies=(), pause=0.0):
     rows = []
@@ -56,12 +58,12 @@ SCRIPT = (
     + """
 from functools import partial
 from pathlib import Path
-from simulations.base.settings import Settings
+from simulations.runs.cell import Cell
 from simulations.runs.sweep import sweep
 
 out, n_jobs, pause = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 run = partial(fake, calls=str(out / "calls"), pause=pause)
-sweep("steps", "quick", [Settings(seed=k) for k in range(12)], out, run_batch=run, n_jobs=n_jobs, resume=True)
+sweep("steps", "quick", [Cell(seed=k) for k in range(12)], out, run_batch=run, n_jobs=n_jobs, resume=True)
 """
 )
 namespace: dict[str, Any] = {"__name__": "__main__"}  # workers get what __main__ holds by value: no import of tests
@@ -69,7 +71,7 @@ exec(CODE, namespace)
 fake: Callable[..., list[dict[str, Any]]] = namespace["fake"]
 
 
-def run(out: Path, cells: Sequence[Settings] = CELLS, **options: Any) -> Path:
+def run(out: Path, cells: Sequence[Cell] = CELLS, **options: Any) -> Path:
     return sweep("steps", "quick", cells, out, **({"run_batch": fake, "progress": False} | options))
 
 
@@ -83,11 +85,11 @@ def cells_called(calls: Path) -> list[str]:
 
 
 def test_rows_are_in_grid_order_whatever_ran_first(tmp_path: Path) -> None:
-    def shuffled(cells: Sequence[Settings]) -> list[list[Settings]]:
+    def shuffled(cells: Sequence[Cell]) -> list[list[Cell]]:
         order = np.random.default_rng(1).permutation(len(cells))
         return [[cells[each]] for each in order]
 
-    def pairs(cells: Sequence[Settings]) -> list[Sequence[Settings]]:
+    def pairs(cells: Sequence[Cell]) -> list[Sequence[Cell]]:
         return [cells[start : start + 2] for start in range(0, len(cells), 2)]
 
     ways: list[dict[str, Any]] = [{}, {"n_jobs": 2}, {"batches": shuffled}, {"batches": pairs, "n_jobs": -1}]
@@ -99,7 +101,7 @@ def test_rows_are_in_grid_order_whatever_ran_first(tmp_path: Path) -> None:
 
 
 def test_bytes_are_equal_once_seconds_are(tmp_path: Path) -> None:
-    def timeless(cells: Sequence[Settings]) -> list[dict[str, Any]]:
+    def timeless(cells: Sequence[Cell]) -> list[dict[str, Any]]:
         return [each | {"seconds": 1.0} for each in fake(cells)]
 
     one, other = (run(tmp_path / str(k), run_batch=timeless, n_jobs=k) / "rows.csv" for k in (1, 2))
@@ -120,6 +122,10 @@ def test_failed_cells_keep_their_row_and_are_retried(tmp_path: Path, n_jobs: int
     assert table["message"][2] == "MemoryError: no room, not even a little"
     assert table["feature_recovery_rate"].isna().tolist() == [False, False, True, True, False, False]
     assert (read_manifest(folder)["n_ok"], read_manifest(folder)["n_failed"]) == (4, 2)
+    assert summary(folder)["first_failure"] == "MemoryError: no room, not even a little"
+    told = (folder / storage.FAILURES_FILE).read_text()
+    assert told.count("Traceback (most recent call last)") == told.count("not even a little") == 2
+    assert "seed=1" in told
     run(tmp_path, run_batch=partial(fake, calls=str(calls)), n_jobs=n_jobs, resume=True)
     assert sorted(cells_called(calls)) == sorted(each.key() for each in CELLS[2:4])
     assert read_rows(folder)["status"].tolist() == ["ok"] * 6
@@ -129,9 +135,8 @@ def test_failed_cells_keep_their_row_and_are_retried(tmp_path: Path, n_jobs: int
 
 
 def test_diverged_cells_are_finished(tmp_path: Path) -> None:
-    def diverge(cells: Sequence[Settings]) -> list[dict[str, Any]]:
-        nothing = dict.fromkeys(RESULT_COLUMNS, "") | {"status": "diverged", "message": "non-finite weights"}
-        return [each.to_row() | nothing for each in cells]
+    def diverge(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+        return [each.settings() | {"status": "diverged", "message": "non-finite weights"} for each in cells]
 
     folder = run(tmp_path, run_batch=diverge)
     assert read_manifest(folder)["n_failed"] == len(CELLS)
@@ -140,26 +145,45 @@ def test_diverged_cells_are_finished(tmp_path: Path) -> None:
 
 
 def test_one_bad_cell_does_not_take_its_batch_along() -> None:
-    rows = attempt(partial(fake, fails=(1,)), CELLS)
+    rows, tracebacks = attempt(partial(fake, fails=(1,)), CELLS)
     assert [each["status"] for each in rows] == ["ok", "ok", "failed", "failed", "ok", "ok"]
+    assert [each["arm"] for each in rows] == [each.arm for each in CELLS]
+    assert len(tracebacks) == 2
+    assert all("no room" in each and "seed=1" in each and "line" in each for each in tracebacks)
 
 
 def test_results_that_cannot_be_stored_are_failures() -> None:
-    (row,) = attempt(lambda cells: [fake(cells)[0] | {"feature_recovery_rate": float("nan")}], CELLS[:1])
-    assert row["status"] == "failed"
-    assert "feature_recovery_rate" in row["message"]
-    (row,) = attempt(lambda _: fake(CELLS[1:2]), CELLS[:1])
+    for change, said in (({"feature_recovery_rate": float("nan")}, "feature_recovery_rate"), ({"loss": 1.0}, "loss")):
+        ((row,), _) = attempt(lambda cells, change=change: [fake(cells)[0] | change], CELLS[:1])  # type: ignore[misc]
+        assert row["status"] == "failed"
+        assert said in row["message"]
+    ((row,), _) = attempt(lambda _: fake(CELLS[1:2]), CELLS[:1])
     assert "other cells" in row["message"]
     with pytest.raises(KeyboardInterrupt):
         attempt(_interrupt, CELLS[:1])
 
 
-def _interrupt(_: Sequence[Settings]) -> list[dict[str, Any]]:
+def test_a_cell_that_does_not_fit_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = Cell(n_samples=100, n_neurons=8), Cell(n_samples=10**12, n_neurons=8)
+    monkeypatch.setattr(memory, "available", lambda: 2**30)
+    rows, _ = attempt(fake, [small, large])
+    assert [each["status"] for each in rows] == ["ok", "failed"]
+    assert "GiB" in rows[1]["message"]
+    monkeypatch.setattr(memory, "available", lambda: None)  # where it is not told
+    assert attempt(fake, [large]).rows[0]["status"] == "ok"
+
+
+def test_memory_that_is_free_is_a_number() -> None:
+    free = memory.available()
+    assert free is None or 2**20 < free < 2**60
+
+
+def _interrupt(_: Sequence[Cell]) -> list[dict[str, Any]]:
     raise KeyboardInterrupt
 
 
 def test_an_interruption_keeps_the_rows(tmp_path: Path) -> None:
-    def third_time(cells: Sequence[Settings]) -> list[dict[str, Any]]:
+    def third_time(cells: Sequence[Cell]) -> list[dict[str, Any]]:
         return (
             _interrupt(cells) if len(done := [*done_before, 1]) > 2 else (done_before.append(len(done)), fake(cells))[1]
         )
@@ -176,7 +200,8 @@ def test_an_interruption_keeps_the_rows(tmp_path: Path) -> None:
 
 def start(out: Path, n_jobs: int, pause: float) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-c", SCRIPT, str(out), str(n_jobs), str(pause)]
-    return subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    with (out / "stderr").open("w") as file:
+        return subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=file)
 
 
 def rows_in(path: Path) -> int:
@@ -197,6 +222,9 @@ def test_killed_then_resumed(tmp_path: Path, n_jobs: int, number: signal.Signals
     wait_for(lambda: rows_in(rows) >= 3)
     process.send_signal(number)
     assert process.wait(timeout=30) == (-number if number == signal.SIGKILL else 128 + number)
+    said = (tmp_path / "stderr").read_text()
+    assert ("go on with --resume" in said) is (number == signal.SIGTERM)
+    assert "Traceback" not in said
     kept, begun = list(storage.read_cells(rows)), cells_called(calls)
     # Lost at most what was in flight: a cell per worker, and one more per worker that ended while the parent was busy.
     assert len(begun) - len(kept) <= 2 * n_jobs
@@ -205,7 +233,7 @@ def test_killed_then_resumed(tmp_path: Path, n_jobs: int, number: signal.Signals
     begun = cells_called(calls)
     assert start(tmp_path, n_jobs, 0.0).wait(timeout=60) == 0
     again = cells_called(calls)[len(begun) :]
-    assert sorted([*again, *kept]) == sorted(Settings(seed=k).key() for k in range(12))
+    assert sorted([*again, *kept]) == sorted(Cell(seed=k).key() for k in range(12))
     assert read_rows(rows)["seed"].tolist() == list(range(12))
     manifest = read_manifest(rows.parent)
     assert manifest["n_ok"] == 12
@@ -222,7 +250,7 @@ def _alive(process: int) -> bool:
 
 
 def test_a_killed_worker_is_one_clear_line(tmp_path: Path) -> None:
-    cells = [Settings(seed=seed) for seed in range(6)]
+    cells = [Cell(seed=seed) for seed in range(6)]
     with pytest.raises(RuntimeError, match="--resume") as refusal:
         run(tmp_path, cells, run_batch=partial(fake, dies=(5,), pause=0.05), n_jobs=2)
     assert "\n" not in str(refusal.value)
@@ -267,10 +295,15 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[[Path], object]]] = {
     "n_jobs=-2": ({"n_jobs": -2}, lambda _: None),
     "cells=0": ({"cells": []}, lambda _: None),
     "--resume": ({"resume": False}, lambda _: None),
-    "other settings: seed=0 there, 5 here": ({"cells": [Settings(seed=5, n_features=20)]}, lambda _: None),
-    "foreign columns a, b": ({}, lambda folder: (folder / "rows.csv").write_text("a,b\n1,2\n")),
-    "line 2": ({}, lambda folder: (folder / "rows.csv").write_bytes(storage.HEADER + b"1,2\n")),
+    "6 of 6 cells .*: seed=0 there, 5 here": ({"cells": [Cell(seed=5, n_features=20)]}, lambda _: None),
+    "2 of 6 cells that the grid does not have": ({"cells": CELLS[:4]}, lambda _: None),
+    "k=None|algorithm='modified-ba' there, 'topk' here": ({"cells": [Cell(algorithm="topk")]}, lambda _: None),
+    "arms 'n = 20' and 'other' .* the same cell": ({"cells": [*CELLS, CELLS[0].replace(arm="other")]}, lambda _: None),
+    "did you mean 'loky'": ({"backend": "lokey"}, lambda _: None),
+    "unknown columns a, b": ({}, lambda folder: (folder / "rows.csv").write_text("a,b\n1,2\n")),
+    "line 2": ({}, lambda folder: (folder / "rows.csv").write_bytes(storage.header() + b"1,2\n")),
     "experiment='resonance'": ({}, lambda folder: storage.write_manifest(folder, {"experiment": "resonance"})),
+    "earlier_runs": ({}, lambda folder: (folder / "manifest.json").write_text('{"earlier_runs": 5}')),
     "not JSON": ({}, lambda folder: (folder / "manifest.json").write_text("{")),
 }
 
@@ -288,8 +321,8 @@ def test_refusals_come_before_any_work_and_change_nothing(tmp_path: Path, said: 
 
 
 def test_rows_of_another_device_are_the_same_cells(tmp_path: Path) -> None:
-    run(tmp_path, [Settings(device="cpu")])
-    check_resumable("steps", "quick", [Settings(device="auto")], tmp_path, resume=True)
+    run(tmp_path, [Cell(device="cpu")])
+    check_resumable("steps", "quick", [Cell(device="auto")], tmp_path, resume=True)
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
@@ -313,7 +346,8 @@ def test_the_manifest_tells_how_the_rows_came_about(tmp_path: Path, monkeypatch:
     assert manifest["command"] == ["sae-recovery", "sweep", "--out", "out", "--out=out", "out", "--seed=0"]
     assert manifest["settings"]["step_size"] == "inf"
     assert manifest["grid"] == {"n_features": [20, 10], "seed": [0, 1, 2]}
-    assert manifest["settings"].keys() | manifest["grid"].keys() == Settings().to_row().keys()
+    assert manifest["settings"].keys() | manifest["grid"].keys() == Cell().settings().keys()
+    assert (manifest["schema"], manifest["arms"], manifest["overrides"]) == (2, ["n = 20", "n = 10"], {})
     assert (manifest["experiment"], manifest["preset"], manifest["seed"]) == ("steps", "quick", 0)
     assert (manifest["n_cells"], manifest["n_ok"], manifest["n_failed"]) == (6, 6, 0)
     assert (manifest["n_jobs"], manifest["device"]) == (1, "cpu")
@@ -344,3 +378,84 @@ def test_the_callers_handler_of_sigterm_is_left_alone(tmp_path: Path) -> None:
 
 def test_one_by_one() -> None:
     assert one_by_one(CELLS[:2]) == [[CELLS[0]], [CELLS[1]]]
+
+
+def test_a_setting_that_some_cells_have_is_told_of_those(tmp_path: Path) -> None:
+    cells = [Cell(seed=0), Cell(algorithm="topk", k=1), Cell(algorithm="topk", k=2), Cell(algorithm="gba", gain=0.1)]
+    manifest = read_manifest(run(tmp_path, cells, overrides={"seed": [0]}))
+    assert manifest["grid"]["k"] == [1, 2]
+    assert manifest["settings"]["gain"] == 0.1
+    assert manifest["settings"]["bias_policy"] == "fixed"
+    assert manifest["overrides"] == {"seed": [0]}
+
+
+def test_names_of_arms_may_change(tmp_path: Path) -> None:
+    run(tmp_path)
+    renamed = [each.replace(arm=f"n={each.n_features}") for each in CELLS]
+    folder = run(tmp_path, renamed, resume=True, run_batch=_interrupt)
+    assert read_rows(folder)["arm"].tolist() == [each.arm for each in renamed]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_shards_merge_into_the_rows_of_one_machine(tmp_path: Path, count: int) -> None:
+    def timeless(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+        return [each | {"seconds": 1.0} for each in fake(cells)]
+
+    whole = run(tmp_path / "whole", run_batch=timeless)
+    shards = [run(tmp_path, run_batch=timeless, shard=(i, count)) for i in range(count, 0, -1)]
+    assert shards[0].is_relative_to(tmp_path / f"shard-{count}-of-{count}")
+    assert sum(len(read_rows(each)) for each in shards) == len(CELLS)
+    folders = sorted(tmp_path.glob("shard-*"), reverse=True)
+    (merged,) = merge(folders, tmp_path / "merged")
+    assert (merged / "rows.csv").read_bytes() == (whole / "rows.csv").read_bytes()
+    ours, theirs = read_manifest(merged), read_manifest(whole)
+    for name in ("schema", "experiment", "preset", "settings", "grid", "arms", "n_cells", "n_ok", "seed", "device"):
+        assert ours[name] == theirs[name], name
+    assert len(ours["earlier_runs"]) == count
+    run(tmp_path / "merged", resume=True, run_batch=_interrupt)  # nothing left to do
+    with pytest.raises(StorageError, match="a run already"):
+        merge(folders, tmp_path / "merged")
+
+
+def test_shards_that_do_not_make_a_whole_are_refused(tmp_path: Path) -> None:
+    def refused(said: str, *folders: Path) -> None:
+        with pytest.raises(StorageError, match=said):
+            merge(folders, tmp_path / "merged")
+        assert not (tmp_path / "merged").exists()
+
+    first, second, third = (run(tmp_path, shard=(i, 3)) for i in (1, 2, 3))
+    refused("missing: 2", first, third)
+    refused("there twice", first, first, second)
+    refused("no folder", tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    refused("no runs in", tmp_path / "empty")
+    refused("no shard", run(tmp_path / "whole"))
+    storage.write_manifest(third, read_manifest(third) | {"finished": None})
+    refused("not finished", first, second, third)
+    storage.write_manifest(third, read_manifest(third) | {"finished": "now", "overrides": {"seed": [1]}})
+    refused("of another run: overrides", first, second, third)
+    with pytest.raises(ValueError, match="cells=0"):
+        run(tmp_path, CELLS[:1], shard=(2, 2))
+
+
+def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="should be a name"):
+        sweep("../../esc", "quick", CELLS, tmp_path / "a" / "b", run_batch=fake)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    assert sweep("steps", "quick", CELLS, str(tmp_path), run_batch=fake, progress=False) == tmp_path / "steps" / "quick"
+
+
+def test_every_backend_gives_the_same_rows(tmp_path: Path) -> None:
+    found = [without_seconds(run(tmp_path / name, backend=name, n_jobs=2)) for name in EXECUTORS]
+    assert all(each == found[0] for each in found)
+    assert list(serial(sum, [[1], [2, 3]])) == [1, 5]
+
+
+def test_a_full_disk_for_tracebacks_loses_no_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "steps" / "quick" / storage.FAILURES_FILE).mkdir(parents=True)
+    folder = run(tmp_path, run_batch=partial(fake, fails=(1,)))
+    assert read_manifest(folder)["n_failed"] == 2
+    assert "failures.log" in caplog.text

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from cells_helper import Cell as Settings
+from cells_helper import evaluation_of, replace, run_cell, sample_of
 from scipy import stats
 from statistics_helper import assert_z, seed_of
 
-from simulations.base.columns import RESULTS
-from simulations.base.settings import Settings
-from simulations.instruments.directions import conditional_directions, cosines_between, trajectories, unit_rows
-from simulations.instruments.inference import summary
-from simulations.instruments.population import Curves, curves_of, fit, fit_weights, log_likelihood
-from simulations.instruments.strata import N_BULK, Strata, Tally, next_probes, strata_of, stratum_of
-from simulations.instruments.width import N_DRAWS, probe, width
-from simulations.runs.cell import evaluation_of, resolve_device, run_cell, sample_of
+from simulations.instruments.probes import inference
+from simulations.instruments.probes import width as instrument
+from simulations.instruments.probes.directions import conditional_directions, cosines_between, trajectories, unit_rows
+from simulations.instruments.probes.population import Curves, curves_of, fit, fit_weights, log_likelihood
+from simulations.instruments.probes.strata import N_BULK, Strata, Tally, next_probes, strata_of, stratum_of
+from simulations.instruments.probes.width import N_DRAWS
+from simulations.runs.columns import results
 from theory.rare_events import learned_probability, log_tail
 
 CELL = Settings(
+    instrument="width",
     n_features=48,
     d_model=32,
     sparsity=3,
@@ -32,6 +35,18 @@ CELL = Settings(
     device="cpu",
 )
 INTERVALS = ("success_probability", "predicted_recovery_rate", "required_width", "log10_required_width")
+
+
+def width(cell: Settings, threads: int = 1) -> dict[str, Any]:
+    return instrument.width(cell.task(), cell.runtime(threads))
+
+
+def probe(cell: Settings, strata: Strata) -> Tally:
+    return instrument.probe(cell.task(), strata, cell.runtime())
+
+
+def summary(tallies: list[Tally], strata: Strata, cell: Settings) -> dict[str, Any]:
+    return inference.summary(tallies, strata, cell.task())
 
 
 def rng(what: str) -> np.random.Generator:
@@ -201,7 +216,7 @@ def test_nothing_seen_bounds_without_assumptions() -> None:
 def test_results_are_columns_in_range_with_ordered_intervals() -> None:
     found = width(replace(CELL, n_probes=16))
     for name, value in found.items():
-        assert value == "" or RESULTS[name].low <= value <= RESULTS[name].high, name
+        assert value == "" or results()[name].low <= value <= results()[name].high, name
     for name in INTERVALS:
         if found[name] != "":
             assert found[f"{name}_low"] <= found[name]
@@ -215,7 +230,7 @@ def test_threads_and_repeats_change_nothing() -> None:
 
 
 def test_neurons_started_elsewhere_are_refused() -> None:
-    with pytest.raises(ValueError, match="initialization='data', but should be 'sphere'"):
+    with pytest.raises(ValueError, match="initialization is no setting of instrument=width"):
         width(replace(CELL, initialization="data"))
 
 
@@ -224,7 +239,7 @@ def test_success_by_stratum_agrees_with_neurons_started_anywhere() -> None:
     cell = CELL
     data = sample_of(cell)
     directions = unit_rows(data.features)
-    evaluation = evaluation_of(cell, [data], [cell.seed], resolve_device("cpu"))
+    evaluation = evaluation_of(cell, [data], [cell.seed], torch.device("cpu"))
     draw, k = rng("brute"), 12_288
     starts = unit_rows(draw.standard_normal((k, cell.d_model)))
     _, ends = trajectories(starts, starts, evaluation, cell, 1)
@@ -250,7 +265,7 @@ def test_success_by_stratum_agrees_with_neurons_started_anywhere() -> None:
 
 def test_prediction_agrees_with_direct_simulation() -> None:
     cells = [replace(CELL, seed=each, n_probes=192) for each in range(12)]
-    simulated = np.array([run_cell(each)["feature_recovery_rate"] for each in cells])
+    simulated = np.array([run_cell(replace(each, instrument="simulation"))["feature_recovery_rate"] for each in cells])
     found = width(cells[0])
     # Both are means over draws of the data: 12 simulated, N_DRAWS probed, which differ by the spread of the first.
     error = simulated.std(ddof=1) * math.sqrt(1 / 12 + 1 / N_DRAWS) + 0.01  # 0.01: the family of curves
@@ -266,7 +281,7 @@ def test_the_tally_counts_where_neurons_near_a_feature_end() -> None:
     tally = probe(cell, strata)
     data = sample_of(cell)
     directions = unit_rows(data.features)
-    evaluation = evaluation_of(cell, [data], [cell.seed], resolve_device("cpu"))
+    evaluation = evaluation_of(cell, [data], [cell.seed], torch.device("cpu"))
     draw, m = rng("tally"), 60
     # Depths 2 to 6 are cosines of 0.4 to 0.75 at d = 32: no start is on its feature yet.
     inside = np.flatnonzero((strata.edges[:-1] >= 2) & (strata.edges[:-1] < 6))

@@ -10,7 +10,7 @@ from scipy import integrate, stats
 from statistics_helper import assert_z, seed_of
 
 from simulations.algorithms.provable import modified_ba
-from simulations.base.settings import Settings
+from simulations.base.old_settings import Settings
 from simulations.runs.cell import evaluation_of, sample_of
 from theory.closed_forms import frequency_to_bias
 from theory.prediction import alignment_trajectory, critical_frequency, learnable_fraction

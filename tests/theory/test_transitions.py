@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.optimize import isotonic_regression
 
 from theory.transitions import crossing, crossing_error, transition_width
 
@@ -20,10 +21,22 @@ def test_crossing_by_hand() -> None:
     assert crossing([1, 100], [0, 1], falling=False) == pytest.approx(10)
 
 
-def test_the_last_fall_counts_and_the_first_rise() -> None:
-    x, y = [1, 10, 100, 1000, 10_000], [1, 0, 1, 0, 1]
-    assert crossing(x, y) == pytest.approx(10**2.5)
-    assert crossing(x, y, falling=False) == pytest.approx(10**1.5)
+def test_points_out_of_order_are_pooled() -> None:
+    # 0.4 and 0.8 become 0.6 twice, so the fall is between 100 and 1,000, from 0.6 to 0.2: 1/2 a quarter of the way.
+    x, y = [1, 10, 100, 1000], [1, 0.4, 0.8, 0.2]
+    assert crossing(x, y) == pytest.approx(100 * 10**0.25)
+    assert crossing(x, y[::-1], falling=False) == pytest.approx(10**0.75)  # the mirror image, about 10^1.5
+    # With weights 3 and 1 they become 0.5: still at the level at 100, a fall from it.
+    assert crossing(x, y, weights=[1, 3, 1, 1]) == pytest.approx(100)
+    assert crossing(x, y, weights=[1, 8, 1, 1]) == pytest.approx(10 ** (0.5 / 5 * 9), rel=0.1)
+    # Both points of a pool move it, each by its share: 3 e / 4 and e / 4, and the chord is 0.5 - 0.2 over log 10.
+    e, slope = 0.01, math.log(10) / 0.3
+    assert crossing_error(x, y, [0, e, e, 0], weights=[1, 3, 1, 1]) == pytest.approx(slope * e * 10**0.5 / 4)
+
+
+def test_a_wrong_direction_crosses_nowhere() -> None:
+    assert math.isnan(crossing([1, 10, 100], [0.1, 0.4, 0.9]))
+    assert math.isnan(crossing([1, 10, 100], [0.9, 0.4, 0.1], falling=False))
 
 
 def test_the_error_of_a_crossing_by_hand() -> None:
@@ -39,17 +52,38 @@ def test_the_error_of_a_crossing_by_hand() -> None:
         crossing_error([1, 2], [1, 0], [-1, 0])
 
 
-@given(st.lists(st.floats(0.05, 0.95), min_size=4, max_size=8), st.booleans(), st.integers(0, 10**6))
-def test_the_error_of_a_crossing_is_the_spread_over_small_errors(y: list[float], falling: bool, seed: int) -> None:
-    x, rng = np.geomspace(1, 100, len(y)), np.random.default_rng(seed)
-    rates, errors = np.array(y), 1e-7 * (1 + np.arange(len(y)))
-    if np.abs(np.diff(rates)).min() < 1e-2 or np.abs(rates - 0.5).min() < 1e-3:
-        return  # first order holds for errors far below the steps
-    found = crossing_error(x, rates, errors, falling=falling)
-    moved = [np.log(crossing(x, rates + errors * rng.standard_normal(len(y)), falling=falling)) for _ in range(400)]
-    # The standard deviation of 400 draws errs by 3.5 %: five of these.
-    if math.isfinite(found):
-        assert np.std(moved) == pytest.approx(found, rel=0.18)
+@st.composite
+def curves(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Rates (k,) and weights (k,), at odds so that no mean of some equals a mean of others, where pools would merge."""
+    size = draw(st.integers(4, 8))
+    levels = np.linspace(0.07, 0.95, 12) + 0.03 * np.sin(np.arange(12.0) ** 2)
+    rates = np.array(draw(st.permutations(levels.tolist())))[:size]
+    weights = np.array(draw(st.lists(st.sampled_from([1.0, 1.7, 2.9]), min_size=size, max_size=size)))
+    return rates, weights
+
+
+@given(curves(), st.booleans())
+def test_the_error_of_a_crossing_is_its_gradient_times_the_errors(
+    curve: tuple[np.ndarray, np.ndarray], falling: bool
+) -> None:
+    """A deterministic fact: the first order, by differences; it needs no draw of the errors."""
+    rates, weights = curve
+    x, errors, h = np.geomspace(1, 100, len(rates)), 0.01 * (1 + np.arange(len(rates))), 1e-7
+    levels = isotonic_regression(rates, weights=weights, increasing=not falling).x
+    steps = np.abs(np.diff(np.unique(np.round(levels, 12))))
+    assume(np.abs(levels - 0.5).min() > 1e-4 and (steps.size == 0 or steps.min() > 1e-4))  # pools that do not merge
+    given_weights = {"falling": falling, "weights": weights}
+    moved = [
+        [math.log(crossing(x, rates + sign * h * unit, **given_weights)) for sign in (1, -1)]  # type: ignore[arg-type]
+        for unit in np.eye(len(rates))
+    ]
+    gradient = np.array([(up - down) / (2 * h) for up, down in moved])
+    found = crossing_error(x, rates, errors, **given_weights)  # type: ignore[arg-type]
+    if np.isfinite(gradient).all():
+        # Differences of logarithms near 5 err by 1e-15 / 1e-7 each.
+        assert found == pytest.approx(float(np.hypot.reduce(gradient * errors)), rel=1e-5, abs=1e-7)
+    else:
+        assert math.isnan(found)
 
 
 def test_no_crossing_is_nan() -> None:

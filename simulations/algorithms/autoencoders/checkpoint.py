@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -14,43 +16,73 @@ from torch import Tensor
 
 from simulations import __version__
 from simulations.algorithms.autoencoders import trainer
-from simulations.algorithms.autoencoders.controller import Buffer
-from simulations.algorithms.autoencoders.model import Gate, Parameters, reconstruct
-from simulations.algorithms.autoencoders.trainer import Problem, State, Trace
-from simulations.base.settings import Settings
-from simulations.runs.storage import StorageError, replace, strict
+from simulations.algorithms.autoencoders.network import Network, Tensors
+from simulations.algorithms.autoencoders.trainer import Problem, State
+from simulations.algorithms.base import Trace, algorithm_class
+from simulations.base.files import StorageError, replace, strict
+from simulations.data.source import Source
 
-FORMAT = "sae-recovery checkpoint 1"
+FORMAT = "sae-recovery checkpoint 2"
+LENGTHS = ("n_steps", "n_evaluations")  # settings in which a run that is gone on with may differ
+TOLD = {"cells": list, "data": list, "input_scale": list, "step": int, "steps": list, "seconds": list, "samples": list}
 
 
 class Trained(NamedTuple):
-    """A trained autoencoder read back: a cell per replica, parameters (R, ...), and what x is: scale (X - mean)."""
+    """A trained autoencoder read back: settings and seed per replica, parameters (R, ...), x = scale (X - mean).
 
-    cells: list[Settings]
-    parameters: Parameters
+    `threshold` (R,) stands for the rule of batchtopk, None for other kinds.
+    """
+
+    cells: list[Any]
+    data: list[dict[str, Any]]
+    parameters: Tensors
     input_scale: list[float]
     input_mean: Tensor
+    threshold: Tensor | None
+
+    def network(self) -> Network:
+        """Return the network of all replicas."""
+        own = next(iter(self.parameters.values()))
+        network: Network = type(self.cells[0]).network(self.cells, own.device, own.dtype)
+        return network
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return codes z (R, B, M) and f(x) (R, B, d) of x (R, B, d)."""
-        gate = Gate(self.cells, x.device, x.dtype)
-        return reconstruct(self.parameters, gate, x)
+        with torch.no_grad():
+            return self.network().forward(self.parameters, x)
 
 
-def _tensors(given: Problem, state: State, trace: Trace) -> dict[str, Tensor]:
-    tensors = {name: each.data for name, each in state.parameters._asdict().items()}
-    tensors |= {f"moment.{name}": each for name, each in _moments(given, state).items()}
-    tensors |= {"buffer.fired": state.buffer.fired, "buffer.top": state.buffer.top}
-    tensors |= {f"frequency.{i}": each for i, each in enumerate(state.last_frequency)}
-    tensors |= {"on_target": state.on_target, "diverged": state.diverged, "best_cosine": torch.stack(trace.best_cosine)}
-    tensors["input_mean"] = torch.stack([torch.from_numpy(each.mean) for each in given.streams])
+def identity(source: Source) -> dict[str, Any]:
+    """Return what decides the data: the settings of a model, or the shape of other data."""
+    found = getattr(getattr(source, "model", None), "identity", None)
+    if found is not None:
+        return dict(found())
+    return {name: getattr(source, name) for name in ("d_model", "seed", "center", "n_samples")}
+
+
+def _tensors(given: Problem, state: State, trace: Trace) -> Tensors:
+    tensors = {f"parameter.{name}": each.data for name, each in state.parameters.items()}
+    tensors |= {f"moment.{name}": each for name, each in _moments(state).items()}
+    tensors |= {f"memory.{name}": each for name, each in state.memory.items()}
+    tensors |= {"diverged": state.diverged}
+    tensors |= {f"best_cosine.{k}": torch.from_numpy(each) for k, each in enumerate(trace.best_cosine)}
+    tensors["input_mean"] = torch.from_numpy(np.stack([each.mean for each in given.views]))
+    if (threshold := _threshold(given, state)) is not None:
+        tensors["threshold"] = threshold
     return {name: each.cpu().contiguous() for name, each in tensors.items()}
 
 
-def _moments(given: Problem, state: State) -> dict[str, Tensor]:
+def _threshold(given: Problem, state: State) -> Tensor | None:
+    if type(given.network).threshold is Network.threshold:
+        return None
+    x = torch.stack([given.held_out(r) for r in range(len(given.cells))])
+    return given.network.threshold(state.parameters, x)
+
+
+def _moments(state: State) -> Tensors:
     """Return the optimiser's moments by parameter and name; none before the first step."""
     found = {}
-    for name, each in state.parameters._asdict().items():
+    for name, each in state.parameters.items():
         for key, value in state.optimizer.state.get(each, {}).items():
             found[f"{name}.{key}"] = torch.as_tensor(value)
     return found
@@ -61,57 +93,147 @@ def write(path: Path, given: Problem, state: State, trace: Trace) -> None:
     told = {
         "format": FORMAT,
         "version": __version__,
-        "cells": [strict(each.to_row()) for each in given.cells],
-        "input_scale": [each.scale for each in given.streams],
+        "cells": [{"algorithm": each.name, **strict(each.given())} for each in given.cells],
+        "data": [strict(identity(each.source)) for each in given.views],
+        "input_scale": [each.scale for each in given.views],
         "step": state.step,
-        "floor": state.floor,
-        "buffer_samples": state.buffer.samples,
         "steps": trace.steps,
         "seconds": trace.seconds,
+        "samples": trace.samples,
     }
     replace(path, save(_tensors(given, state, trace), {"sae-recovery": json.dumps(told, allow_nan=False)}))
 
 
-def _open(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _open(path: Path) -> tuple[Tensors, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
-            told: Mapping[str, Any] = json.loads((file.metadata() or {}).get("sae-recovery", "{}"))
-            if told.get("format") != FORMAT:
-                raise StorageError(f"{path} is not a checkpoint of sae-recovery")
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(told)  # noqa: SIM118
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            told = json.loads((file.metadata() or {}).get("sae-recovery", "{}"))
+            if not isinstance(told, Mapping) or told.get("format") != FORMAT:
+                raise StorageError(f"{path} is not a checkpoint of sae-recovery, or one of another version")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        if isinstance(error, StorageError):
+            raise
         raise StorageError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    for name, kind in TOLD.items():
+        if not isinstance(told.get(name), kind):
+            raise StorageError(f"{path} is broken: {name} should be {kind.__name__}, not {told.get(name)!r}")
+    if not (told["cells"] and len(told["cells"]) == len(told["data"]) == len(told["input_scale"])):
+        raise StorageError(f"{path} is broken: cells, data and input_scale should be equally many")
+    return tensors, dict(told)
+
+
+def _cells(path: Path, told: Mapping[str, Any]) -> list[Any]:
+    """Return the settings of each replica; raises StorageError for unknown ones."""
+    found = []
+    for each in told["cells"]:
+        try:
+            own = dict(each)
+            kind = algorithm_class(own.pop("algorithm"))
+            if not hasattr(kind, "network"):
+                raise ValueError(f"algorithm={kind.name!r} is not trained here")
+            found.append(kind(**own))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise StorageError(f"{path} is broken: {' '.join(str(error).split())}") from None
+    return found
+
+
+def _checked(path: Path, tensors: Tensors, prefix: str, wanted: Tensors) -> Tensors:
+    """Return the tensors with a prefix; raises StorageError unless they have the wanted names, shapes and types."""
+    found = {}
+    for name, like in wanted.items():
+        value = tensors.get(prefix + name)
+        what = None if value is None else (tuple(value.shape), value.dtype)
+        if value is None or what != (tuple(like.shape), like.dtype):
+            told = "missing" if what is None else f"{what[1]} {what[0]}"
+            raise StorageError(f"{path} is broken: {prefix}{name} is {told}, not {like.dtype} {tuple(like.shape)}")
+        found[name] = value
+    return found
+
+
+def _finite(path: Path, found: Tensors) -> None:
+    for name, each in found.items():
+        if not torch.isfinite(each).all():
+            raise StorageError(f"{path} is broken: {name} holds numbers that are not finite")
 
 
 def read(path: Path) -> Trained:
     """Return the autoencoder of a checkpoint; its codes are bit-equal to those of the run.  Raises StorageError."""
     tensors, told = _open(path)
-    parameters = Parameters(*(tensors[name] for name in Parameters._fields))
-    return Trained([Settings(**each) for each in told["cells"]], parameters, told["input_scale"], tensors["input_mean"])
+    cells = _cells(path, told)
+    dtype = next((each.dtype for name, each in tensors.items() if name.startswith("parameter.")), torch.float32)
+    mean = tensors.get("input_mean", torch.empty(0))
+    if mean.ndim != 2 or len(mean) != len(cells):
+        raise StorageError(f"{path} is broken: input_mean is missing, or of the wrong shape")
+    network = type(cells[0]).network(cells, torch.device("cpu"), dtype)
+    start = torch.zeros(len(cells), cells[0].n_neurons, mean.shape[1], dtype=dtype)
+    wanted = network.parameters(start, mean.to(dtype))
+    parameters = _checked(path, tensors, "parameter.", wanted)
+    if bool((tensors.get("diverged", torch.tensor(-1)) < 0).all()):
+        _finite(path, parameters | {"input_mean": mean})
+    return Trained(cells, told["data"], parameters, told["input_scale"], mean, tensors.get("threshold"))
+
+
+def _check_same(path: Path, told: Mapping[str, Any], given: Problem) -> None:
+    """Raise StorageError unless the checkpoint is of the same training, but for its length."""
+    cells = _cells(path, told)
+    for there, here, data, view in zip(cells, given.cells, told["data"], given.views, strict=False):
+        found = {"algorithm": there.name, **there.given(), **data}
+        wanted = {"algorithm": here.name, **here.given(), **strict(identity(view.source))}
+        rows = told["step"] * here.batch_size
+        for name in [*wanted, *(name for name in found if name not in wanted)]:
+            one, other = found.get(name), wanted.get(name)
+            unseen = name == "n_samples" and all(each is None or each >= rows for each in (one, other))
+            if one != other and name not in LENGTHS and not unseen:
+                raise StorageError(f"{path} holds another run: {name}={one!r} there, {other!r} here")
+        if there.n_steps != here.n_steps and here.schedule != "constant":
+            raise StorageError(
+                f"n_steps={here.n_steps}, but {path} was trained towards n_steps={there.n_steps}, on which "
+                f"schedule={here.schedule!r} depends: only a constant schedule goes on with another number"
+            )
+        if told["step"] > here.n_steps:
+            raise StorageError(f"n_steps={here.n_steps}, but {path} is at step {told['step']} already")
+    if len(cells) != len(given.cells):
+        raise StorageError(f"{path} holds {len(cells)} replicas, but should hold {len(given.cells)}")
+    for scale, view in zip(told["input_scale"], given.views, strict=True):
+        if not math.isclose(scale, view.scale, rel_tol=1e-9):
+            raise StorageError(f"{path} holds another run: other data, of scale {scale!r} there, {view.scale!r} here")
 
 
 def resume(path: Path, given: Problem) -> tuple[State, Trace]:
-    """Return the state and trace to go on from.  Raises StorageError unless the checkpoint is of the same cells."""
+    """Return the state and trace to go on from.  Raises StorageError unless the checkpoint is of the same training.
+
+    With a constant learning rate, n_steps may be more than it was.
+    """
     tensors, told = _open(path)
-    for there, here in zip(told["cells"], given.cells, strict=False):
-        found, wanted = Settings(**there).to_row(), here.to_row()
-        differing = [name for name in wanted if name != "device" and found[name] != wanted[name]]
-        if differing:
-            name = differing[0]
-            raise StorageError(f"{path} holds another run: {name}={found[name]!r} there, {wanted[name]!r} here")
-    if len(told["cells"]) != len(given.cells):
-        raise StorageError(f"{path} holds {len(told['cells'])} replicas, but should hold {len(given.cells)}")
+    _check_same(path, told, given)
     state = trainer.init(given)
-    for name, each in state.parameters._asdict().items():
-        each.data.copy_(tensors[name])
-        start = f"moment.{name}."
-        moments = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-        if moments:
-            state.optimizer.state[each] = {key: value.to(given.device) for key, value in moments.items()}
-    state.step, state.floor = told["step"], told["floor"]
-    fired, top = (tensors[f"buffer.{name}"].to(given.device) for name in ("fired", "top"))
-    state.buffer = Buffer(told["buffer_samples"], fired, top)
-    state.on_target, state.diverged = (tensors[name].to(given.device) for name in ("on_target", "diverged"))
-    before, last = (tensors[f"frequency.{i}"].to(given.device) for i in (0, 1))
-    state.last_frequency = (before, last)
-    return state, Trace(told["steps"], told["seconds"], list(tensors["best_cosine"]))
+    device, dtype = given.network.device, given.network.dtype
+    kept = next((each.dtype for name, each in tensors.items() if name.startswith("parameter.")), dtype)
+    if kept != dtype:
+        names = (str(each).removeprefix("torch.") for each in (kept, dtype))
+        raise StorageError(f"{path} holds another run: dtype={next(names)!r} there, {next(names)!r} here")
+    parameters = _checked(path, tensors, "parameter.", state.parameters)
+    memory = _checked(path, tensors, "memory.", state.memory)
+    state.diverged = _checked(path, tensors, "", {"diverged": state.diverged})["diverged"].to(device)
+    if bool((state.diverged < 0).all()):
+        _finite(path, parameters | memory)
+    for name, each in state.parameters.items():
+        each.data.copy_(parameters[name])
+    for name, each in state.memory.items():
+        each.copy_(memory[name])
+    state.step = told["step"]
+    _restore_moments(path, tensors, state, given)
+    cosines = [tensors[f"best_cosine.{k}"].numpy() for k in range(len(told["steps"])) if f"best_cosine.{k}" in tensors]
+    return state, Trace(told["steps"], told["seconds"], told["samples"], cosines)
+
+
+def _restore_moments(path: Path, tensors: Tensors, state: State, given: Problem) -> None:
+    """Give the optimiser its moments back; raises StorageError where some are missing."""
+    if not state.step:
+        return
+    for name in given.network.learned(state.parameters):
+        own = state.parameters[name]
+        wanted = {"exp_avg": own, "exp_avg_sq": own, "step": torch.tensor(0.0)}
+        moments = _checked(path, tensors, f"moment.{name}.", wanted)
+        state.optimizer.state[own] = {key: each.to(given.network.device) for key, each in moments.items()}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from simulations.base.settings import Settings
 
 HITS = 8  # samples above the threshold that a quantile is taken from
 LEAST_ROWS, MOST_ROWS = 64, 2_048  # samples that a quantile is taken from
@@ -32,21 +30,14 @@ class Groups(NamedTuple):
     n_groups: int
 
 
-def target_frequencies(settings: Settings) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the target frequency of each group: HTF (LTF/HTF)^((k-1)/(K-1)) of gba (Algorithm 1), one p of ba."""
-    if settings.algorithm != "gba":
-        return np.array([settings.target_frequency])
-    return np.geomspace(settings.high_target_frequency, settings.low_target_frequency, settings.n_groups)
-
-
-def groups(cells: Sequence[Settings], device: torch.device, dtype: torch.dtype) -> Groups:
+def groups(cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Groups:
     """Return the groups of each replica: neuron m of M is in group floor(m K / M), so that sizes differ by one at most.
 
     With one group of gba the target is HTF.
     """
     index, target = [], []
     for each in cells:
-        frequencies = target_frequencies(each)
+        frequencies = each.target_frequencies()
         group = np.arange(each.n_neurons) * len(frequencies) // each.n_neurons
         index.append(group)
         target.append(frequencies[group])

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from simulations import __version__
 from simulations.algorithms.autoencoders.checkpoint import Trained, read
 from simulations.base.checks import one_of
-from simulations.runs.storage import StorageError, check_writable, replace
+from simulations.base.files import StorageError, check_writable, replace
 
 FORMATS = ("saelens",)
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
@@ -21,9 +21,9 @@ READS = "6.0.0"  # the layout of SAELens 6
 def export(checkpoint: Path, form: str, out: Path, replica: int = 0) -> dict[str, Any]:
     """Write a replica of a checkpoint to the folder `out` in `form`; return what was written.
 
-    Exact for JumpReLU and ReLU gates and for TopK.  The autoencoder takes x = input_scale (X - input_mean), both of
-    which are in the metadata of the configuration.  Raises ValueError for an unknown form, an algorithm that has no
-    equal there, or a folder that holds such an export already.
+    It takes raw X and reconstructs raw X.  Exact for JumpReLU and ReLU gates, TopK and Gated; BatchTopK becomes a
+    JumpReLU with its inference threshold.  Raises ValueError for an unknown form, an algorithm that has no equal there,
+    or a folder that holds such an export already.
     """
     one_of("format", form, FORMATS)
     trained = read(checkpoint)
@@ -39,23 +39,22 @@ def export(checkpoint: Path, form: str, out: Path, replica: int = 0) -> dict[str
 
 
 def saelens(trained: Trained, replica: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the configuration and the tensors that SAELens loads.
+    """Return the configuration and the tensors that SAELens loads, for raw X.
 
-    Tied weights become W_enc = W^T and W_dec = a W.  A ReLU gate has b_enc = b; a JumpReLU gate, which passes u where
-    u > -b, has b_enc = 0 and threshold = -b.  Raises ValueError for batchtopk: its floor depends on the batch.
+    With x = scale (X - mean), u = (x - b_pre) W_enc = (X - b_dec) scale W_enc for b_dec = mean + b_pre / scale, and
+    X = mean + f(x) / scale: so W_enc takes the scale, W_dec loses it, and the codes are the same.
     """
-    settings = trained.cells[replica]
-    if settings.algorithm == "batchtopk":
-        raise ValueError("algorithm='batchtopk' has no exact equal in SAELens: its threshold depends on the batch")
-    W, a, b, b_pre = (each[replica].float() for each in trained.parameters)
-    tensors = {"W_enc": W.T, "W_dec": a[:, None] * W, "b_enc": b, "b_dec": b_pre}
-    architecture = "topk" if settings.algorithm == "topk" else "standard"
-    if settings.activation == "jumprelu":
-        architecture = "jumprelu"
-        tensors |= {"b_enc": b.new_zeros(len(b)), "threshold": -b}
+    settings, scale = trained.cells[replica], trained.input_scale[replica]
+    threshold = None if trained.threshold is None else float(trained.threshold[replica])
+    architecture, parts, more = trained.network().export(trained.parameters, replica, threshold)
+    parts |= {
+        "W_enc": parts["W_enc"] * scale,
+        "W_dec": parts["W_dec"] / scale,
+        "b_dec": trained.input_mean[replica] + parts["b_dec"] / scale,
+    }
     config = {
         "architecture": architecture,
-        "d_in": settings.d_model,
+        "d_in": parts["W_dec"].shape[1],
         "d_sae": settings.n_neurons,
         "dtype": "float32",
         "device": "cpu",
@@ -65,12 +64,8 @@ def saelens(trained: Trained, replica: int) -> tuple[dict[str, Any], dict[str, A
         "metadata": {
             "sae_lens_version": READS,
             "made_by": f"sae-recovery {__version__}",
-            "input_scale": trained.input_scale[replica],
-            "input_mean": trained.input_mean[replica].tolist(),
-            "algorithm": settings.algorithm,
-            "seed": settings.seed,
+            "algorithm": settings.name,
+            "seed": trained.data[replica].get("seed"),
         },
     }
-    if architecture == "topk":
-        config |= {"k": settings.k, "rescale_acts_by_decoder_norm": False}
-    return config, {name: each.contiguous() for name, each in tensors.items()}
+    return config | more, {name: each.float().contiguous() for name, each in parts.items()}

@@ -13,8 +13,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from simulations.algorithms.autoencoders.model import TANH_SLOPE, Gate, Gradients, Parameters, Seen
-from simulations.base.checks import WITH_K
+from simulations.algorithms.autoencoders.network import Seen
+from simulations.algorithms.autoencoders.tied import TANH_SLOPE, Gate, Gradients, Parameters
 
 LANES = 16  # entries tested together
 NO_PENALTY, L1, L0, TANH = 0, 1, 2, 3
@@ -46,15 +46,21 @@ def _above(y: Array, floor: Any, found: Array) -> int:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+def _before(values: Array, indices: Array, i: int, j: int) -> bool:
+    """Return whether entry i is to leave before entry j: the smaller value, of equal ones the higher index."""
+    return bool(values[i] < values[j] or (values[i] == values[j] and indices[i] > indices[j]))
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
 def _sink(values: Array, indices: Array, size: int, at: int) -> None:
-    """Restore the heap (smallest first) below position `at`."""
+    """Restore the heap (first to leave on top) below position `at`."""
     while True:
         child = 2 * at + 1
         if child >= size:
             return
-        if child + 1 < size and values[child + 1] < values[child]:
+        if child + 1 < size and _before(values, indices, child + 1, child):
             child += 1
-        if values[at] <= values[child]:
+        if not _before(values, indices, child, at):
             return
         values[at], values[child] = values[child], values[at]
         indices[at], indices[child] = indices[child], indices[at]
@@ -63,7 +69,7 @@ def _sink(values: Array, indices: Array, size: int, at: int) -> None:
 
 @njit(nogil=True, cache=True, fastmath=_SCAN)  # type: ignore[untyped-decorator]
 def _largest(y: Array, k: int, heap: Array, found: Array) -> int:
-    """Write the indices of the k largest positive entries of y, and return how many there are."""
+    """Write the indices of the k largest positive entries of y, of equal ones the first; return how many there are."""
     zero = y.dtype.type(0)
     for i in range(k):
         heap[i] = zero
@@ -109,6 +115,7 @@ def _accumulate(
     b_pre: Array,
     k: int,
     floor: Any,
+    ties: int,
     jump: bool,
     kind: int,
     penalty: Any,
@@ -123,8 +130,8 @@ def _accumulate(
 ) -> tuple[float, int]:
     """Add the gradients of a batch and return (sum of 1/2 ||e||^2, active entries).
 
-    `k` > 0 takes the k largest positive y of a row; otherwise what is above `floor` is active, and a `bandwidth` > 0
-    adds the straight-through gradient `theta` of entries within half of it of 0.
+    `k` > 0 takes the k largest positive y of a row; otherwise what is above `floor` is active, and the first `ties` of
+    what is equal to it.  A `bandwidth` > 0 adds the straight-through gradient `theta` of entries within half of it.
     """  # fmt: skip
     rows, d = x.shape
     width = u.shape[1]
@@ -134,18 +141,29 @@ def _accumulate(
     error = np.empty(d, u.dtype)
     centred = np.empty(d, u.dtype)
     half = bandwidth / 2
+    low = np.nextafter(floor, -floor) if ties > 0 else floor  # what is active lies above
     loss = 0.0
     n_active = 0
+    left = ties
     for row in range(rows):
         for m in range(width):
             y[m] = u[row, m] + b[m]
-        count = _largest(y, k, heap, found) if k > 0 else _above(y, floor - half, found)
+        count = _largest(y, k, heap, found) if k > 0 else _above(y, low - half, found)
+        if ties > 0:
+            kept = 0
+            for hit in range(count):
+                m = found[hit]
+                if y[m] > floor or left > 0:
+                    left -= 0 if y[m] > floor else 1
+                    found[kept] = m
+                    kept += 1
+            count = kept
         for i in range(d):
             centred[i] = x[row, i] - b_pre[i]
             error[i] = -centred[i]
         for hit in range(count):
             m = found[hit]
-            if y[m] > floor:
+            if y[m] > low:
                 code = a[m] * (u[row, m] if jump else y[m])
                 for i in range(d):
                     error[i] += code * W[m, i]
@@ -157,7 +175,7 @@ def _accumulate(
             pull = x.dtype.type(0)
             for i in range(d):
                 pull += error[i] * W[m, i]
-            active = y[m] > floor
+            active = y[m] > low
             z = (u[row, m] if jump else y[m]) if active else x.dtype.type(0)
             code = a[m] * z
             slope = pull + _penalty_slope(code, a[m], kind, penalty)
@@ -175,15 +193,18 @@ def _accumulate(
     return loss, n_active
 
 
-def batch_floor(y: Array, count: int, guess: float) -> float:
-    """Return a floor that the `count` largest entries of y exceed, or 0 when fewer are positive; `guess` saves work."""
+def batch_floor(y: Array, count: int, guess: float) -> tuple[float, int]:
+    """Return a floor and a number of ties: the `count` largest positive entries of y are those above the floor, and the
+    first ties of those equal to it.  The floor is 0 where fewer are positive; `guess` saves work.
+    """
     flat = y.reshape(-1)
     candidates = flat[flat > max(guess, 0.0)]
     if len(candidates) <= count:
-        return batch_floor(y, count, 0.0) if guess > 0 else 0.0
+        return batch_floor(y, count, 0.0) if guess > 0 else (0.0, 0)
     place = len(candidates) - count
     candidates.partition(place - 1)
-    return float(candidates[place - 1])
+    floor = candidates[place - 1]
+    return float(floor), count - int((candidates[place:] > floor).sum())
 
 
 def sparse_gradients(
@@ -201,13 +222,13 @@ def sparse_gradients(
     for r in range(len(x)):
         W, a, b, b_pre = (each[r] for each in parameters)
         u = (x[r] - b_pre) @ W.T
-        k = gate.k[r] if gate.algorithm in WITH_K else 0
+        k, ties = gate.k[r], 0
         if gate.algorithm == "batchtopk":
-            floor, k = batch_floor((u + b).numpy(), k * len(u), guess), 0
+            (floor, ties), k = batch_floor((u + b).numpy(), k * len(u), guess), 0
         real = u.numpy().dtype.type
         loss, count = _accumulate(
-            u.numpy(), x[r].numpy(), W.numpy(), a.numpy(), b.numpy(), b_pre.numpy(), k, real(floor), gate.jump, kind,
-            real(gate.penalty[r, 0, 0]), real(gate.bandwidth if gate.straight_through else 0.0),
+            u.numpy(), x[r].numpy(), W.numpy(), a.numpy(), b.numpy(), b_pre.numpy(), k, real(floor), ties,
+            gate.jump, kind, real(gate.penalty[r, 0, 0]), real(gate.bandwidth),
             gradients.weights[r].numpy(), gradients.scale[r].numpy(), gradients.bias[r].numpy(), theta[r].numpy(),
             gradients.pre_bias[r].numpy(), fired[r].numpy(), top[r].numpy(),
         )  # fmt: skip

@@ -8,17 +8,18 @@ a tile of them runs through all steps before the next tile begins, and memory do
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from simulations.algorithms.provable.kernel import LANES
 from simulations.algorithms.provable.psi import ACTIVATION_CODES
 from simulations.algorithms.provable.update import COLUMN_BYTES, Evaluation, tile_width
-from simulations.base.settings import Settings
 from theory.closed_forms import frequency_to_bias
 
 T = TypeVar("T")
@@ -42,11 +43,15 @@ class Info(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """A whole run: final weights (R, M, d), firing frequencies (R, M), best cosine per state (R, T + 1, n)."""
+    """A whole run: final weights (R, M, d), firing frequencies (R, M), best cosine per state (R, T + 1, n).
+
+    `seconds` is the time that the steps before each state took, (T + 1,): the last look is not counted.
+    """
 
     weights: Tensor
     activation_frequency: Tensor
     best_cosine: Tensor
+    seconds: list[float]
 
 
 def init(weights: Tensor, target_frequency: Tensor | float) -> State:
@@ -86,22 +91,28 @@ def tracking_bias(data: Evaluation, weights: Tensor, G: Tensor, frequency: Tenso
     return bias.clamp(max=0)
 
 
-def _bias(state: State, data: Evaluation, G: Tensor, settings: Settings, rows: slice) -> Tensor:
+def _bias(state: State, data: Evaluation, G: Tensor, settings: Any, rows: slice) -> Tensor:
     if settings.bias_policy == "tracking":
         return tracking_bias(data, state.weights, G, state.target_frequency, rows)
-    bias = frequency_to_bias(state.target_frequency.double().cpu().numpy())
-    return torch.from_numpy(np.asarray(bias)).to(state.weights)
+    levels, index = torch.unique(state.target_frequency, return_inverse=True)
+    return state.weights.new_tensor([_fixed_bias(each) for each in levels.tolist()])[index]
+
+
+@lru_cache
+def _fixed_bias(target_frequency: float) -> float:
+    return float(frequency_to_bias(target_frequency))
 
 
 def _best_cosine(G: Tensor, weights: Tensor, features: Tensor) -> Tensor:
     """Return max_m cos(w_m, v_i), (R, n); a null neuron counts as -1 with every feature."""
-    null = (weights == 0).all(-1)
-    cosine = G / features.norm(dim=2, keepdim=True)
-    shown: Tensor = cosine.masked_fill(null[:, None, :], -1.0) if null.any() else cosine
-    return shown.amax(2)
+    null = (weights.amax(-1) == 0) & (weights.amin(-1) == 0)
+    norms = features.norm(dim=2)
+    if not null.any():  # rounding is monotone: the greatest quotient is that of the greatest product
+        return torch.div(G.amax(2), norms)
+    return torch.div(G, norms[..., None]).masked_fill(null[:, None, :], -1.0).amax(2)
 
 
-def step(state: State, data: Evaluation, settings: Settings, *, move: bool = True) -> tuple[State, Info]:
+def step(state: State, data: Evaluation, settings: Any, *, move: bool = True) -> tuple[State, Info]:
     """Take one step; with `move` false only look (the state comes back as it was).
 
     Implements: one iteration of Modified Bias Adaptation (module docstring).
@@ -119,17 +130,19 @@ def step(state: State, data: Evaluation, settings: Settings, *, move: bool = Tru
     moved = drive.gradient if math.isinf(settings.step_size) else weights + settings.step_size * drive.gradient
     norm = moved.norm(dim=-1, keepdim=True)
     alive = (drive.fired[..., None] > 0) & (norm > 0)
-    weights = torch.where(alive, moved / torch.where(alive, norm, torch.ones_like(norm)), weights)
+    moved = moved.div_(torch.where(alive, norm, torch.ones_like(norm)))
+    weights = torch.where(alive, moved, weights)
     return State(weights, state.target_frequency, state.n_steps + 1), info
 
 
-def _run_tile(state: State, data: Evaluation, settings: Settings) -> tuple[State, Tensor, Tensor]:
-    cosines = []
+def _run_tile(state: State, data: Evaluation, settings: Any) -> tuple[State, Tensor, Tensor, list[float]]:
+    cosines, begin, seconds = [], time.perf_counter(), [0.0]
     for _ in range(settings.n_steps):
         state, info = step(state, data, settings)
         cosines.append(info.best_cosine)
+        seconds.append(time.perf_counter() - begin)
     _, info = step(state, data, settings, move=False)
-    return state, info.fired, torch.stack([*cosines, info.best_cosine], dim=1)
+    return state, info.fired, torch.stack([*cosines, info.best_cosine], dim=1), seconds
 
 
 def side_by_side(work: Callable[[T], R], tiles: Sequence[T], device: torch.device, threads: int) -> list[R]:
@@ -150,25 +163,37 @@ def side_by_side(work: Callable[[T], R], tiles: Sequence[T], device: torch.devic
         torch.set_num_threads(before)
 
 
-def run(state: State, data: Evaluation, settings: Settings, *, threads: int = 1) -> Trace:
+def run(state: State, data: Evaluation, settings: Any, *, threads: int = 1) -> Trace:
     """Run settings.n_steps steps of every neuron and look once more at the end.
 
     `threads` tiles run side by side on a CPU; neither their number nor the other neurons change a neuron's result.
     """
     n_replicas, n_neurons, _ = state.weights.shape
     device, dtype = state.weights.device, state.weights.dtype
+    _warm_up(state, data, settings)
     width = tile_width(n_neurons, n_replicas, data.features.shape[1], device, dtype)
-    tiles = [_tile(state, start, width) for start in range(0, n_neurons, width)]
+    tiles = [tile(state, start, width) for start in range(0, n_neurons, width)]
 
-    done = side_by_side(lambda tile: _run_tile(tile, data, settings), tiles, device, threads)
-    weights = torch.cat([each.weights for each, _, _ in done], dim=1)[:, :n_neurons]
-    fired = torch.cat([fired for _, fired, _ in done], dim=1)[:, :n_neurons]
-    best = torch.stack([cosines for _, _, cosines in done]).amax(0)
-    return Trace(weights, fired.double() / data.n_samples, best)
+    done = side_by_side(lambda part: _run_tile(part, data, settings), tiles, device, threads)
+    weights = torch.cat([each.weights for each, *_ in done], dim=1)[:, :n_neurons]
+    fired = torch.cat([fired for _, fired, _, _ in done], dim=1)[:, :n_neurons]
+    best = torch.stack([cosines for _, _, cosines, _ in done]).amax(0)
+    at_once = max(1, min(threads, len(tiles))) if device.type == "cpu" else 1
+    seconds = [sum(each) / at_once for each in zip(*(of_tile for *_, of_tile in done), strict=True)]
+    return Trace(weights, fired.double() / data.n_samples, best, seconds)
 
 
-def _tile(state: State, start: int, width: int) -> State:
-    """Cut neurons out, padded with null neurons: equal shapes make a neuron's bits independent of M."""
+def _warm_up(state: State, data: Evaluation, settings: Any) -> None:
+    """Compile what a step needs, on one sample: the clock of the trace is about steps."""
+    weights = tile(state, 0, LANES).weights
+    G = torch.bmm(data.features, weights.transpose(1, 2))
+    for gradient in (True, False):
+        bias = torch.zeros_like(weights[..., 0])
+        data.drive(weights, G, bias, ACTIVATION_CODES[settings.activation], slice(0, 1), gradient)
+
+
+def tile(state: State, start: int, width: int) -> State:
+    """Return `width` neurons from `start` on, null ones beyond the last: equal shapes make bits independent of M."""
     weights = state.weights[:, start : start + width]
     frequency = state.target_frequency[:, start : start + width]
     missing = width - weights.shape[1]

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulations.algorithms.provable.kernel import LANES, accumulate
+from simulations.algorithms.provable.kernel import LANES, Array, accumulate, arrange
 from simulations.algorithms.provable.psi import firing_margin, psi
-from simulations.data.sampling import Sample, activations, mean_activation
+from simulations.data.sampling import Sample, mean_activation
 
-CPU_TILE = 512  # neurons a tile: fixed, so that a neuron's bits depend neither on its neighbours nor on memory
+# Neurons a tile: fixed, so that a neuron's bits depend neither on its neighbours nor on memory.  At n = 1,024 its G and
+# its C just fit a cache of 2 MB; half the width would spend more on every sample than it saves, and twice misses it.
+CPU_TILE = 256
 CUDA_TILE_BYTES = 2**31  # G and C of one tile on a GPU
 BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # pre-activations held at once; on CPU they stay in cache
 COLUMN_BYTES = 2**28  # pre-activations of all samples held at once by the tracking policy
@@ -80,6 +82,7 @@ class Factored:
         self.support = np.stack([each.support for each in samples])
         self.values = torch.stack([torch.from_numpy(each.values).to(dtype=dtype) for each in samples])
         self.kernel = kernel and device.type == "cpu"
+        self.arranged: dict[tuple[int, int, int], tuple[Array, Array]] = {}
         if not self.kernel:
             offset = np.arange(len(samples), dtype=np.int64)[:, None, None] * first.features.shape[0]
             self.table = torch.from_numpy(self.support + offset).to(device)
@@ -88,6 +91,13 @@ class Factored:
         if center:
             means = np.stack([mean_activation(each) for each in samples])
             self.mean = torch.from_numpy(means).to(device, dtype)
+
+    def _arranged(self, replica: int, rows: slice) -> tuple[Array, Array]:
+        """Return the samples of a slice as the kernel takes them: ordered within the slice, once, for all tiles."""
+        key = (replica, rows.start, rows.stop)
+        if key not in self.arranged:  # two threads may both do it, and find the same
+            self.arranged[key] = arrange(self.support[replica, rows], self.values[replica, rows].numpy())
+        return self.arranged[key]
 
     def _shift(self, weights: Tensor) -> Tensor:
         if self.mean is None:
@@ -103,8 +113,7 @@ class Factored:
         if self.kernel:
             for r in range(len(G)):
                 accumulate(
-                    self.support[r, rows],
-                    self.values[r, rows].numpy(),
+                    *self._arranged(r, rows),
                     G[r].numpy(),
                     shift[r].numpy(),
                     bias[r].numpy(),
@@ -120,8 +129,8 @@ class Factored:
             return Drive(None, fired)
         g = torch.bmm(C.transpose(1, 2), self.features)
         if self.mean is not None:
-            g = g - weight_sum[:, :, None] * self.mean[:, None, :]
-        return Drive(g / (rows.stop - rows.start), fired)
+            g -= weight_sum[:, :, None] * self.mean[:, None, :]
+        return Drive(g.div_(rows.stop - rows.start), fired)
 
     def _block(self, G: Tensor, block: slice) -> tuple[Tensor, Tensor, Tensor]:
         """Return table rows, their weights and the gather-sum (R, block, M)."""
@@ -175,23 +184,18 @@ class Dense:
 
     def __init__(
         self,
-        samples: Sequence[Sample],
+        rows: Sequence[np.ndarray],
+        features: Sequence[np.ndarray] | None,
         *,
         device: torch.device,
         dtype: torch.dtype,
         center: bool,
-        noise: Sequence[tuple[float, np.random.Generator]] = (),
     ) -> None:
-        """Build X = HV (+ sigma N(0, I_d), one (sigma, generator) a replica) for every replica."""
-        self.n_samples = len(samples[0].support)
-        self.features = torch.stack([torch.from_numpy(each.features).to(device, dtype) for each in samples])
-        self.X = torch.empty(len(samples), self.n_samples, self.features.shape[2], device=device, dtype=dtype)
-        for r, each in enumerate(samples):
-            for block in _blocks(slice(0, self.n_samples), 8192):
-                X = activations(each, block.start, block.stop)
-                if noise and noise[r][0] > 0:
-                    X = X + noise[r][0] * noise[r][1].standard_normal(X.shape)
-                self.X[r, block] = torch.from_numpy(X).to(device, dtype)
+        """Take X (N, d) of every replica, and V (n, d) of every replica or None where there is no ground truth."""
+        self.n_samples, d_model = rows[0].shape
+        known = [np.zeros((0, d_model))] * len(rows) if features is None else features
+        self.features = torch.stack([torch.from_numpy(each).to(device, dtype) for each in known])
+        self.X = torch.stack([torch.from_numpy(np.asarray(each)).to(device, dtype) for each in rows])
         if center:
             self.X -= self.X.mean(1, keepdim=True)
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simulations.data.laws.registry import COEFFICIENTS, Parameter, Sizes
+from simulations.data.laws.registry import Parameter, Registry, Sizes
 from simulations.data.laws.supports import Support
 
 FloatArray = npt.NDArray[np.float64]
+COEFFICIENTS: Registry[FloatArray] = Registry("coefficient")
 # A generator may return 0 exactly, if hardly ever; a weight of 0 would mean an unused slot.  Survives float32.
 SMALLEST = float(np.finfo(np.float32).tiny)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simulations.data.laws.registry import DICTIONARIES, Parameter, Sizes
+from simulations.data.laws.registry import Parameter, Registry, Sizes
 
 FloatArray = npt.NDArray[np.float64]
+DICTIONARIES: Registry[FloatArray] = Registry("dictionary")
 
 
 @DICTIONARIES.register("gaussian")

@@ -1,20 +1,16 @@
 """Registries of named laws, chosen by a text "name" or "name:parameter:parameter".
 
-Light on purpose: the modules that hold the laws, and NumPy with them, are imported when a text is first read.
+A registry knows none of its laws: the module of a kind makes its registry and registers its laws in it.
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-if TYPE_CHECKING:
-    from simulations.data.laws.coefficients import FloatArray
-    from simulations.data.laws.supports import Support
+from simulations.base.checks import suggestion
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,10 +96,9 @@ class Choice(Generic[T]):
 
 @dataclass
 class Registry(Generic[T]):
-    """The laws of one kind; `module` registers them when it is imported."""
+    """The laws of one kind."""
 
     kind: str
-    module: str
     laws: dict[str, Law[T]] = field(default_factory=dict)
 
     def register(
@@ -128,12 +123,10 @@ class Registry(Generic[T]):
         Raises ValueError for an unknown name (suggesting the nearest), a wrong number of parameters, or a parameter
         that is not a finite number in its range.
         """
-        importlib.import_module(self.module)
         name, *given = text.split(":")
         what = f"{self.kind}_law={text!r}"
         if name not in self.laws:
-            near = difflib.get_close_matches(name, self.laws, n=1, cutoff=0.4)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = suggestion(name, self.laws)
             usages = ", ".join(law.usage for law in self.laws.values())
             raise ValueError(f"{what}, but should be one of {usages}{hint}")
         law = self.laws[name]
@@ -146,21 +139,3 @@ class Registry(Generic[T]):
             raise ValueError(f"{what}: {error}") from None
         rest = {p.name: p.default for p in law.parameters[len(given) :] if p.default is not None}
         return Choice(law, arguments | rest)
-
-
-SUPPORTS: Registry[Support] = Registry("support", "simulations.data.laws.supports")
-COEFFICIENTS: Registry[FloatArray] = Registry("coefficient", "simulations.data.laws.coefficients")
-DICTIONARIES: Registry[FloatArray] = Registry("dictionary", "simulations.data.laws.dictionaries")
-REGISTRIES: dict[str, Registry[Any]] = {each.kind: each for each in (SUPPORTS, COEFFICIENTS, DICTIONARIES)}
-
-
-def check_law(
-    kind: str, text: str, *, n_features: int | None = None, d_model: int | None = None, sparsity: int | None = None
-) -> None:
-    """Raise ValueError unless `text` names a law of this kind that can be drawn at the given sizes; draws nothing.
-
-    `kind` is "support", "coefficient" or "dictionary"; a size that is None is not checked.
-    """
-    if kind not in REGISTRIES:
-        raise ValueError(f"kind={kind!r}, but should be one of {', '.join(REGISTRIES)}")
-    REGISTRIES[kind].parse(text).check(Sizes(n_features, d_model, sparsity))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simulations.data.laws.registry import SUPPORTS, Parameter, Sizes
+from simulations.data.laws.registry import Parameter, Registry, Sizes
 
 IntArray = npt.NDArray[np.int32]
 ROWS_AT_ONCE = 65_536  # keeps the comparisons between slots in cache
@@ -24,6 +24,9 @@ class Support(NamedTuple):
 
     indices: IntArray
     row_sparsity: IntArray
+
+
+SUPPORTS: Registry[Support] = Registry("support")
 
 
 def _by_redrawing(weights: npt.NDArray[Any], size: int, n_rows: int, rng: np.random.Generator) -> IntArray:

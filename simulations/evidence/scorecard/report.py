@@ -1,93 +1,162 @@
-"""The scorecard of committed rows: results/scorecard.md and scorecard.json."""
+"""The scorecard of rows: scorecard.md and scorecard.json."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from simulations import __version__
+from simulations.evidence.presets import folders, good_rows
 from simulations.evidence.scorecard import exponents as slopes
 from simulations.evidence.scorecard.claims import CLAIMS, Claim
-from simulations.evidence.scorecard.verdicts import NOT_TESTED, UNKNOWN
-from simulations.experiments import PRESETS
+from simulations.evidence.scorecard.effects import UNKNOWN
+from simulations.evidence.scorecard.verdicts import NOT_TESTED, Finding
+from simulations.experiments.base import PRESETS
 from simulations.runs.provenance import provenance
-from simulations.runs.storage import ROWS_FILE, check_writable, read_rows, replace, run_folder, strict
+from simulations.runs.storage import ROWS_FILE, check_writable, replace, strict
+
+LINKS = ("rows", "figure")
+Line = dict[str, Any]
 
 
-def judge(claim: Claim, results: Path) -> dict[str, Any]:
-    """Return the line of a claim from the largest preset with rows in `results`; raises ValueError for bad rows."""
-    line = {"claim": claim.name, "statement": claim.statement, "source": claim.source, "rule": claim.rule}
-    for preset in reversed(PRESETS):
-        folder = run_folder(results, claim.experiment, preset)
-        if not (folder / ROWS_FILE).is_file():
-            continue
-        rows = read_rows(folder)
-        rows = rows[rows["status"] == "ok"]
-        effect, verdict = claim.test(rows) if len(rows) else (UNKNOWN, NOT_TESTED)
-        n = rows["n_features"]
-        return line | {
-            "verdict": verdict,
-            "effect": effect.value,
-            "effect_low": effect.low,
-            "effect_high": effect.high,
-            "experiment": claim.experiment,
-            "preset": preset,
-            "n_rows": len(rows),
-            "n_features": [int(n.min()), int(n.max())] if len(rows) else [],
-            "rows": f"{claim.experiment}/{preset}/{ROWS_FILE}",
-            "figure": f"gallery/{claim.experiment}.png",
-        }
-    nothing = dict.fromkeys(("effect", "effect_low", "effect_high"), math.nan)
-    return line | {"verdict": NOT_TESTED, **nothing, "experiment": claim.experiment, "preset": "", "n_rows": 0,
-                   "n_features": [], "rows": "", "figure": ""}  # fmt: skip
+def judge(claim: Claim, results: Path, preset: str | None = None) -> Line:
+    """Return the line of a claim from the largest preset with rows in `results`, or from the preset given.
+
+    A test that fails, and rows that cannot be read, leave the claim not tested yet, with the message.  Links are
+    relative to `results`.
+    """
+    found = [each for each in folders(results, claim.experiment) if preset in (None, each.name)]
+    line: Line = {"claim": claim.name, "statement": claim.statement, "source": claim.source, "rule": claim.rule}
+    line |= {"experiment": claim.experiment, "preset": "", "n_rows": 0, "n_features": [], "rows": "", "figure": ""}
+    if not found:
+        return line | _told(Finding(UNKNOWN, NOT_TESTED, claim.until or "no rows"))
+    folder = found[-1]
+    place: Line = {"preset": folder.name, "rows": f"{claim.experiment}/{folder.name}/{ROWS_FILE}"}
+    finding = Finding(UNKNOWN, NOT_TESTED, "failed rows only")
+    try:
+        rows = good_rows(folder)
+        if len(rows):
+            sizes = [int(rows["n_features"].min()), int(rows["n_features"].max())]
+            place |= {"n_rows": len(rows), "n_features": sizes}
+            finding = Finding(UNKNOWN, NOT_TESTED, claim.until) if claim.until else _reasoned(claim.test(rows))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        finding = Finding(UNKNOWN, NOT_TESTED, claim.until or _message(error))
+    return line | place | {"figure": _figure(results, claim.experiment, folder.name)} | _told(finding)
 
 
-def scorecard(results: Path) -> list[dict[str, Any]]:
-    """Return a line per claim."""
-    return [judge(claim, results) for claim in CLAIMS]
+def _message(error: Exception) -> str:
+    """Return what went wrong on one line; bars would end a cell of the table."""
+    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".replace("|", "/").split())
 
 
-def table(lines: Sequence[dict[str, Any]], root: str = "") -> str:
-    """Return the Markdown table of the lines; links are relative to `root`, the folder of the results."""
+def _reasoned(finding: Finding) -> Finding:
+    """Return the finding, with a reason where nothing could be measured."""
+    untold = finding.verdict == NOT_TESTED and not finding.note
+    return finding._replace(note="no rows that tell") if untold else finding
+
+
+def _told(finding: Finding) -> Line:
+    effect = finding.effect
+    numbers = {"effect": effect.value, "effect_low": effect.low, "effect_high": effect.high, "n_seeds": effect.n_seeds}
+    return {"verdict": finding.verdict, "note": finding.note, "where": finding.where} | numbers
+
+
+def _figure(results: Path, experiment: str, preset: str) -> str:
+    """Return where the figure of an experiment is, of the gallery or beside its rows, relative to `results`, or ""."""
+    places = (f"gallery/{experiment}.png", f"{experiment}/{preset}/{experiment}.png")
+    return next((each for each in places if (results / each).is_file()), "")
+
+
+def scorecard(results: Path, preset: str | None = None) -> list[Line]:
+    """Return a line per claim, by its largest preset with rows, or by the preset given."""
+    return [judge(claim, results, preset) for claim in CLAIMS]
+
+
+def located(lines: Sequence[Mapping[str, Any]], results: Path, folder: Path) -> list[Line]:
+    """Return the lines with links relative to `folder` in place of `results`; no link where there is no file."""
+    return [{**line, **{name: _link(str(line.get(name, "")), results, folder) for name in LINKS}} for line in lines]
+
+
+def _link(place: str, results: Path, folder: Path) -> str:
+    target = results / place
+    return Path(os.path.relpath(target, folder)).as_posix() if place and target.is_file() else ""
+
+
+def linked(text: str, place: str) -> str:
+    """Return a Markdown link, or the text alone where there is no place."""
+    return f"[{text}]({place})" if place else text
+
+
+def table(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return the Markdown table of the lines, with the links that they have."""
     head = "| claim | verdict | effect (95 % interval) | test | evidence |\n|---|---|---|---|---|"
-    return "\n".join([head, *(_line(each, root) for each in lines)])
+    return "\n".join([head, *map(_line, lines)])
 
 
-def _line(line: dict[str, Any], root: str) -> str:
+def _line(line: Mapping[str, Any]) -> str:
     evidence = "none yet"
-    if line["rows"]:
-        low, high = line["n_features"] or (0, 0)
-        size = f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
-        links = f"[{line['n_rows']} rows]({root}{line['rows']}), [figure]({root}{line['figure']})"
-        evidence = f"{links}, {line['preset']}, {size}"
+    if line["preset"]:
+        links = [linked(f"{line['n_rows']} rows", line["rows"])]
+        links += [linked("figure", line["figure"])] if line["figure"] else []
+        sizes = [f"n = {' to '.join(f'{each:,}' for each in sorted(set(line['n_features'])))}"]
+        told = [line["where"]] if line["where"] else sizes * bool(line["n_features"])
+        evidence = ", ".join([*links, line["preset"], *told])
     statement = f"{line['statement']} ({line['source']})"
-    return f"| {statement} | **{line['verdict']}** | {_effect(line)} | {line['rule']} | {evidence} |"
+    note = f": {line['note']}" if line["note"] else ""
+    return f"| {statement} | **{line['verdict']}**{note} | {effect_of(line)} | {line['rule']} | {evidence} |"
 
 
-def _effect(line: dict[str, Any]) -> str:
+def effect_of(line: Mapping[str, Any]) -> str:
+    """Return the effect of a line with its interval and its seeds, or nothing where it is not known."""
     if math.isnan(line["effect"]):
         return ""
+    seeds = f"{line['n_seeds']} seed{'s' * (line['n_seeds'] != 1)}"
     if math.isnan(line["effect_low"]):
-        return f"{line['effect']:.3g} (no interval)"
-    return f"{line['effect']:.3g} ({line['effect_low']:.3g} to {line['effect_high']:.3g})"
+        return f"{line['effect']:.3g} (no interval, {seeds})"
+    return f"{line['effect']:.3g} ({line['effect_low']:.3g} to {line['effect_high']:.3g}, {seeds})"
 
 
-NOTE = """The theorem's conditions are sufficient and hide constants: "contradicted" is about the statement of the test
-at the sizes measured, with every constant taken as one. Verdicts follow from the declared rules in
-`simulations/scorecard/`; a claim is undecided where the interval crosses the threshold, or where there is none."""
+def differences(results: Path) -> str:
+    """Return the Markdown table of the claims whose verdict is another at another preset."""
+    told = {preset: {each["claim"]: each for each in scorecard(results, preset)} for preset in PRESETS}
+    lines, n_both = [], 0
+    for claim in CLAIMS:
+        verdicts = {preset: each[claim.name]["verdict"] for preset, each in told.items() if each[claim.name]["preset"]}
+        n_both += len(verdicts) > 1
+        if len(set(verdicts.values())) > 1:
+            cells = " | ".join(verdicts.get(preset, "") for preset in PRESETS)
+            lines.append(f"| {claim.statement} | {cells} |")
+    head = f"Of {n_both} claims with rows at more than one preset, {len(lines)} have another verdict at another."
+    if not lines:
+        return head
+    names = " | ".join(PRESETS)
+    return "\n".join([head, "", f"| claim | {names} |", "|---" * (len(PRESETS) + 1) + "|", *lines])
 
-SLOPES = """Slopes of logarithms (of steps: per doubling of n) by regression weighted by the errors of the points, with
-intervals that widen where the points scatter more than their errors. The exponents of the theorem are those of
-sufficient conditions at eps = zeta = 0, over the same points: a critical p may fall more slowly, a required width grow
-more slowly."""
+
+NOTE = """The unit of evidence is a seed, one draw of the world and of the starts: effects are means over seeds with
+Student's intervals, simultaneous ones where the least or greatest of several is taken, and a verdict needs at least
+five seeds.  The theorem's conditions are sufficient and hide constants, taken as one here: recovery outside them is
+"loose by", never a conflict; what holds with two decades to spare "holds trivially".  A claim is undecided where the
+interval holds the threshold.  The rules are those of `simulations/evidence/scorecard/`."""
+
+SLOPES = """Slopes of logarithms (of steps: per doubling of n) over seeds; one seed gives no interval.  The exponents of
+the theorem are those of sufficient conditions at eps = zeta = 0, over the same points: a critical p may fall more
+slowly, a required width grow more slowly.  "Transient" are those that differ at large n."""
 
 
 def write(results: Path, out: Path, command: Sequence[str]) -> dict[str, Any]:
-    """Write OUT/scorecard.md and .json from the rows in `results`; return the counts of verdicts and the lines."""
-    lines, exponents = scorecard(results), slopes.exponents(results)
+    """Write OUT/scorecard.md and .json from the rows in `results`; return the counts of verdicts and the lines.
+
+    Raises ValueError where `results` is no folder that holds rows of any claim's experiment.
+    """
+    if not any(folders(results, claim.experiment) for claim in CLAIMS):
+        raise ValueError(f"no rows of any experiment in {results}: give --rows a folder of runs, EXPERIMENT/PRESET")
+    lines, exponents = (located(each, results, out) for each in (scorecard(results), slopes.exponents(results)))
     check_writable(out)
     text = f"# Scorecard\n\n{NOTE}\n\n{table(lines)}\n\n## Exponents\n\n{SLOPES}\n\n{slopes.table(exponents)}\n"
     told = strict({"claims": lines, "exponents": exponents, "version": __version__, **provenance(command)})

@@ -16,17 +16,17 @@ from torch import Tensor
 
 from simulations.algorithms.autoencoders import controller
 from simulations.algorithms.autoencoders.controller import Buffer, Groups
-from simulations.base.settings import Settings
+from simulations.algorithms.base import algorithm_class
 
 CPU, F64 = torch.device("cpu"), torch.float64
 
 
-def config(**given: Any) -> Settings:
-    usual = {"algorithm": "gba", "n_neurons": 5, "n_groups": 2}
-    return Settings(**(usual | given))
+def config(algorithm: str = "gba", **given: Any) -> Any:
+    usual: dict[str, Any] = {"n_neurons": 5} | ({"n_groups": 2} if algorithm == "gba" else {})
+    return algorithm_class(algorithm)(**(usual | given))
 
 
-def groups_of(*cells: Settings) -> Groups:
+def groups_of(*cells: Any) -> Groups:
     return controller.groups(cells, CPU, F64)
 
 
@@ -166,7 +166,7 @@ def test_groups_are_as_equal_as_they_can_be(n_neurons: int, data: st.DataObject)
     ],
 )
 def test_target_frequencies_by_hand(given: dict[str, Any], frequencies: list[float]) -> None:
-    np.testing.assert_allclose(controller.target_frequencies(config(**given)), frequencies, rtol=1e-14)  # float64
+    np.testing.assert_allclose(config(**given).target_frequencies(), frequencies, rtol=1e-14)  # float64
 
 
 def test_replicas_with_other_groups_equal_single_ones() -> None:
@@ -228,7 +228,7 @@ def test_quantile_makes_the_share_exact(seed: int, n_rows: int, n_neurons: int) 
 
 
 def test_quantile_takes_enough_rows_and_no_more_than_it_needs() -> None:
-    """16 samples above the threshold, at least 256 and at most 2,048: those are 16 / p = 256, 800 and 16,000."""
+    """8 samples above the threshold, at least 64 and at most 2,048: those are 8 / p = 9, 128, 400 and 8,000."""
     assert [controller.quantile_rows(p) for p in (0.9, 1 / 16, 0.02, 0.001)] == [64, 128, 400, 2_048]
 
 

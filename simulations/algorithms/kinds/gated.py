@@ -1,0 +1,82 @@
+"""The Gated SAE of Rajamanoharan et al., arXiv 2404.16014: which neurons are active, and how much, apart.
+
+With W_mag = exp(r_mag) W_gate (eq. 7), pi = W_gate (x - b_dec) + b_gate:
+    f(x) = 1(pi > 0) ReLU(W_mag (x - b_dec) + b_mag)  (eq. 6);  xhat(f) = W_dec f + b_dec, unit columns of W_dec;
+    loss = ||x - xhat(f)||^2 + penalty |ReLU(pi)|_1 + ||x - xhat_frozen(ReLU(pi))||^2  (eq. 8),
+xhat_frozen with a copy of W_dec and b_dec that no gradient reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from simulations.algorithms.autoencoders.base import Autoencoder, penalty
+from simulations.algorithms.autoencoders.network import Export, Network, Tensors, unit_rows
+from simulations.algorithms.base import register
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@register("gated")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Gated(Autoencoder):
+    """Gated SAE; its authors' start: unit decoder columns, W_gate their transpose, r_mag and biases 0."""
+
+    batch_axes: ClassVar[tuple[str, ...]] = (*Autoencoder.batch_axes, "penalty")
+
+    penalty: float = penalty(0.6, "lambda, weight of |ReLU(pi_gate)|_1 in the loss")
+
+    @classmethod
+    def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
+        """Return the autoencoder of replicas."""
+        return GatedNetwork(cells, device, dtype)
+
+
+class GatedNetwork(Network):
+    """Parameters: decoder (R, M, d) with unit rows, gate (R, M, d), r_mag, b_gate, b_mag (R, M), pre_bias b_dec."""
+
+    def parameters(self, start: Tensor, mean: Tensor) -> Tensors:
+        """Return the authors' start on the given directions."""
+        names = ("r_mag", "b_gate", "b_mag")
+        zeros = {name: start.new_zeros(start.shape[:2]) for name in names}
+        return {"decoder": start.clone(), "gate": start.clone(), "pre_bias": self.start_of_pre_bias(mean)} | zeros
+
+    def _both(self, p: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return pi and f, both (R, B, M)."""
+        u = (x - p["pre_bias"][:, None]) @ p["gate"].transpose(1, 2)
+        pi = u + p["b_gate"][:, None]
+        return pi, (pi > 0) * (u * p["r_mag"].exp()[:, None] + p["b_mag"][:, None]).relu()
+
+    def forward(self, parameters: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f and xhat(f)."""
+        codes = self._both(parameters, x)[1]
+        return codes, codes @ parameters["decoder"] + parameters["pre_bias"][:, None]
+
+    def loss(self, parameters: Tensors, memory: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return eq. 8, averaged over x, and f."""
+        p = parameters
+        pi, codes = self._both(p, x)
+        gated = pi.relu()
+        output = codes @ p["decoder"] + p["pre_bias"][:, None]
+        frozen = gated @ p["decoder"].detach() + p["pre_bias"].detach()[:, None]
+        errors = (x - output).square().sum((1, 2)) + (x - frozen).square().sum((1, 2))
+        return (errors + self.value("penalty")[:, 0] * gated.sum((1, 2))) / x.shape[1], codes
+
+    def project(self, parameters: Tensors) -> Tensor:
+        """Put the decoder back on the unit sphere."""
+        norm = unit_rows(parameters["decoder"])
+        return super().project(parameters) + norm.sum((1, 2))
+
+    def dictionary(self, parameters: Tensors) -> Tensor:
+        """Return the decoder."""
+        return parameters["decoder"]
+
+    def export(self, parameters: Tensors, r: int, threshold: float | None) -> Export:
+        """Return the parts of SAELens' gated architecture."""
+        own = {name: each[r].double() for name, each in parameters.items()}
+        parts = {"W_enc": own["gate"].T, "W_dec": own["decoder"], "b_dec": own["pre_bias"]}
+        return Export("gated", parts | {name: own[name] for name in ("b_gate", "b_mag", "r_mag")}, {})

@@ -1,0 +1,113 @@
+"""Flags from settings: whatever a model, algorithm, instrument or machine has is a flag, and its help."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from simulations.runs.cell import Cell
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line, with the nearest known flag where one was mistyped, and exit with 2."""
+        unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
+        near = [match for word in unknown for match in difflib.get_close_matches(word, self._option_string_actions)[:1]]
+        self.exit(2, f"{self.prog}: error: {message}{f' (did you mean {near[0]}?)' if near else ''}\n")
+
+
+def flag(name: str) -> str:
+    """Return the flag of a setting: dashes for underscores."""
+    return "--" + name.replace("_", "-")
+
+
+def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] | None = None, *, defaults: bool = True) -> None:
+    """Add a flag for every setting there is, or for `names`; values stay text, since settings check themselves."""
+    from simulations.runs.columns import setting_fields
+
+    for name, each in setting_fields().items():
+        if names is not None and name not in names:
+            continue
+        described = f"{each.metadata['text']}{_of(name, defaults)}".replace("%", "%%")
+        if each.metadata["kind"] is bool:
+            parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, default=None, help=described)
+        else:
+            parser.add_argument(flag(name), default=None, help=described, metavar="X")
+
+
+def _of(name: str, defaults: bool) -> str:
+    """Return which algorithms have the setting, where not all do, and its default, where that is another for some."""
+    from simulations.algorithms.base import discover
+    from simulations.base.settings import default_text
+    from simulations.runs.columns import setting_fields
+
+    by_default: dict[str, list[str]] = {}
+    for algorithm, kind in discover().items():
+        for each in fields(kind):
+            if each.name == name:
+                by_default.setdefault(default_text(each), []).append(algorithm)
+    owners = [one for each in by_default.values() for one in each]
+    of = f"; of {', '.join(owners)}" if owners and len(owners) < len(discover()) else ""
+    if not defaults:
+        return of
+    if len(by_default) <= 1:
+        return f" (default {default_text(setting_fields()[name])}{of})"
+    most = max(by_default, key=lambda each: len(by_default[each]))
+    others = [f"{each} of {', '.join(by_default[each])}" for each in by_default if each != most]
+    return f" (default {most}; {'; '.join(others)}{of})"
+
+
+def add_set(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add --set NAME=VALUE, which may be repeated."""
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
+
+
+def given_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given as flags."""
+    from simulations.runs.columns import setting_fields
+
+    found = {name: getattr(args, name, None) for name in setting_fields()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def cell_from(args: argparse.Namespace, **other: Any) -> Cell:
+    """Return the cell that the flags describe, over `other`; raises ValueError."""
+    from simulations.runs.cell import Cell
+
+    given = given_settings(args)
+    for word in getattr(args, "set", ()):
+        name, equals, value = word.partition("=")
+        name = name.strip().replace("-", "_")
+        if not (equals and name):
+            raise ValueError(f"--set {word}, but should be --set name=value")
+        if name in given:
+            raise ValueError(f"{name} is given twice")
+        given[name] = value
+    return Cell(**(other | given))
+
+
+def settings_of(instrument: str) -> set[str]:
+    """Return the settings that a cell of the provable algorithm has under an instrument."""
+    from simulations.algorithms.base import algorithm_class
+    from simulations.data.model import Model
+    from simulations.instruments.base import instrument_class
+    from simulations.runs.cell import DEFAULT_ALGORITHM, Machine
+
+    kind = instrument_class(instrument)
+    leaves = (Model, algorithm_class(DEFAULT_ALGORITHM), kind, Machine)
+    return {each.name for leaf in leaves for each in fields(leaf)} - set(kind.without)
+
+
+def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise ValueError listing what is allowed; only a near miss is guessed at."""
+    if value in allowed:
+        return
+    near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.6)
+    guess = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"{name}={value!r}, but should be one of {', '.join(allowed)}{guess}")

@@ -1,0 +1,185 @@
+"""The generated parts of results/README.md and README.md: each follows from the registries and the rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simulations.data.laws.choice import REGISTRIES
+from simulations.evidence.presets import folders, good_rows, largest
+from simulations.evidence.scorecard import exponents
+from simulations.evidence.scorecard.critical import groups
+from simulations.evidence.scorecard.reading import arm
+from simulations.evidence.scorecard.report import Line, differences, effect_of, linked, located, scorecard, table
+from simulations.evidence.speed import benchmark_lines
+from simulations.experiments import EXPERIMENTS
+from simulations.runs.manifests import read_manifest
+from simulations.runs.storage import ROWS_FILE
+from theory.prediction import critical_frequency
+from theory.transitions import crossing
+
+Part = Callable[[], str]
+# What README shows: the claims with the most to say of the theorem, of its looseness, and of GBA.
+FINDINGS = ("recovery_inside_band", "upper_edge", "width_in_frequency", "frequency_free", "frequencies_too_high")
+LARGE_ENOUGH = 1_024  # features, from which the prediction is judged
+
+
+def parts(results: Path, folder: Path) -> Mapping[str, Part]:
+    """Return what makes each generated part, for a page in `folder`: links are relative to it."""
+
+    def lines(made: Callable[[Path], list[Line]]) -> list[Line]:
+        return located(made(results), results, folder)
+
+    return {
+        "findings": lambda: findings(lines(scorecard)),
+        "scorecard": lambda: table(lines(scorecard)),
+        "differences": partial(differences, results),
+        "smoke": smoke_line,
+        "exponents": lambda: exponents.table(lines(exponents.exponents)),
+        "experiments": partial(experiment_table, results, folder),
+        "benchmark": partial(benchmark_lines, results),
+        "prediction": partial(prediction_lines, results),
+        "controllers": partial(controller_table, results),
+        "laws": law_lines,
+        "gallery": partial(gallery, results, folder),
+    }
+
+
+def findings(lines: list[Line]) -> str:
+    """Return the short table of findings: claim, what was measured, picture."""
+    told = {line["claim"]: line for line in lines}
+    rows = ["| claim | measured | picture |", "|---|---|---|"]
+    for line in (told[name] for name in FINDINGS):
+        note = f" ({line['note']})" if line["note"] else ""
+        picture = linked(line["experiment"], line["figure"])
+        rows.append(
+            f"| {line['statement']} | **{line['verdict']}**{note}; {effect_of(line) or 'no effect'} | {picture} |"
+        )
+    return "\n".join(rows)
+
+
+def smoke_line() -> str:
+    """Return the sentence on the experiments whose quick preset is a smoke test."""
+    names = ", ".join(f"`{name}`" for name, each in EXPERIMENTS.items() if each.smoke)
+    return (
+        "The quick preset is a smoke test: it shows that everything runs, in minutes. Trained methods are "
+        f"under-trained there ({names}), one seed decides nothing, and no verdict should be read off it."
+    )
+
+
+def experiment_table(results: Path, folder: Path) -> str:
+    """Return the Markdown table of experiments: claim, and for each preset its rows, seeds, version, time, command."""
+    head = "| experiment | claim, to be tested | preset | rows | seeds | version | seconds | command |"
+    lines = [head, "|---" * 8 + "|"]
+    for name, each in EXPERIMENTS.items():
+        told = [f"`{name}`", each.claim]
+        for run in folders(results, name):
+            manifest = read_manifest(run)
+            place = {"rows": f"{name}/{run.name}/{ROWS_FILE}"}
+            (link,) = located([place], results, folder)
+            cells = [*told, run.name, linked(str(manifest["n_cells"]), link["rows"]), *_made(manifest)]
+            command = f"`sae-recovery sweep {name} --preset {run.name} --n-jobs {manifest['n_jobs']}`"
+            lines.append("| " + " | ".join([*cells, command]) + " |")
+            told = ["", ""]
+        if told[0]:
+            lines.append("| " + " | ".join([*told, "none yet", "", "", "", "", ""]) + " |")
+    return "\n".join(lines)
+
+
+def _made(manifest: Mapping[str, Any]) -> list[str]:
+    """Return how many seeds a run has, the version that it was made by, and the seconds that it took."""
+    runs = [*manifest.get("earlier_runs", []), manifest]
+    seconds = sum(run.get("seconds") or 0.0 for run in runs)
+    n_seeds = len(manifest.get("grid", {}).get("seed", ())) or 1
+    return [str(n_seeds), str(manifest.get("versions", {}).get("sae-recovery", "")), f"{seconds:.0f}"]
+
+
+CONTROL = {
+    "steps_to_target": "steps until 9 in 10 neurons fire at most 1.25 times their target",
+    "control_error": "error at the end, median of abs(log p / target)",
+    "control_fluctuation": "change between the last two buffers, the same of p",
+    "feature_recovery_rate": "recovery",
+}
+
+
+def controller_table(results: Path) -> str:
+    """Return the Markdown table of GBA's controllers from the rows of time_to_recovery: speed, error and stability."""
+    rows = _rows(results, "time_to_recovery")
+    lines = ["| controller | seeds | " + " | ".join(CONTROL.values()) + " |", "|---" * (len(CONTROL) + 2) + "|"]
+    for name, part in rows[rows["algorithm"] == "gba"].groupby("controller", sort=False):
+        means = [float(part[column].mean()) for column in CONTROL]
+        cells = ["never" if math.isnan(each) else f"{each:.3g}" for each in means]
+        lines.append(f"| `{name}` | {part['seed'].nunique()} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _rows(results: Path, experiment: str) -> pd.DataFrame:
+    folder = largest(results, experiment)
+    if folder is None:
+        raise ValueError(f"no rows of {experiment} in {results}")
+    return good_rows(folder)
+
+
+def _ratios(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return d and the predicted over the measured critical p of each setting and seed where one is measured."""
+    names = ("n_features", "d_model", "sparsity", "n_samples", "n_steps")
+    found = []
+    for (center, *sizes), part in groups(rows, "center", *names):
+        predicted = critical_frequency(*map(int, sizes), center=bool(center))
+        for _, draw in part.groupby("seed"):
+            measured = crossing(draw["target_frequency"], draw["learnable_fraction"])
+            if math.isfinite(measured):
+                found.append((int(sizes[1]), predicted / measured))
+    return pd.DataFrame(found, columns=["d_model", "ratio"])
+
+
+def _agreement(rows: pd.DataFrame) -> str:
+    """Return how the predicted critical p compares with the measured one, and at which d it is worst."""
+    ratios = _ratios(rows)
+    known = ratios.dropna()
+    if known.empty:
+        return "none predicted"
+    logs = [math.log(each) for each in known["ratio"]]
+    worst = max(range(len(logs)), key=lambda k: abs(logs[k]))
+    rms = math.sqrt(sum(each**2 for each in logs) / len(logs))
+    none = f", none predicted in {len(ratios) - len(known)}" if len(known) < len(ratios) else ""
+    return (
+        f"root mean square of the logarithm {rms:.2f}, worst ratio {known['ratio'].iloc[worst]:.2f} at d = "
+        f"{known['d_model'].iloc[worst]:,}{none} ({len(ratios)} draws)"
+    )
+
+
+def prediction_lines(results: Path) -> str:
+    """Return the sentences on the error of the prediction without simulation: at d = n/2, and over d at s = 3."""
+    over_n = arm(_rows(results, "scaling"), "over p")
+    large = over_n[over_n["n_features"] >= LARGE_ENOUGH]
+    others = _rows(results, "learnability")
+    over_d = others[others["arm"].isin(("over d", "both")) & (others["sparsity"] == 3) & (others["center"] == True)]  # noqa: E712
+    told = []
+    for name, rows, where in (("scaling", large, "at d = n/2"), ("learnability", over_d, "over d at s = 3, centred")):
+        n = " to ".join(f"{each:,.0f}" for each in sorted({rows["n_features"].min(), rows["n_features"].max()}))
+        steps = " to ".join(f"{each:.0f}" for each in sorted({rows["n_steps"].min(), rows["n_steps"].max()}))
+        told.append(f"In the rows of `{name}` {where}, n = {n}, T = {steps}: {_agreement(rows)}.")
+    return "Predicted over measured critical p. " + " ".join(told)
+
+
+def law_lines() -> str:
+    """Return the Markdown list of the laws of the statistical model, as they are written on the command line."""
+    lines = []
+    for kind, registry in REGISTRIES.items():
+        lines.append(f"- `--{kind}-law`: " + ", ".join(f"`{law.usage}`" for law in registry.laws.values()))
+    return "\n".join(lines)
+
+
+def gallery(results: Path, folder: Path) -> str:
+    """Return the Markdown table of the figures that there are, two in a row."""
+    places = located([{"figure": f"gallery/{name}.png", "name": name} for name in EXPERIMENTS], results, folder)
+    cells = [f"![{each['name']}]({each['figure']})" for each in places if each["figure"]]
+    cells += [""] * (len(cells) % 2)
+    rows = [f"| {left} | {right} |" for left, right in zip(cells[::2], cells[1::2], strict=True)]
+    return "\n".join(["| | |", "|---|---|", *rows])

@@ -1,0 +1,35 @@
+"""Property tests of one's own SAE: worlds that Hypothesis draws and shrinks, and the conformance suite.
+
+pytest property_test_of_my_sae.py
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sae_recovery as sr
+
+_spec = importlib.util.spec_from_file_location("my_trainer", Path(__file__).parent / "my_trainer.py")
+my_trainer = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(my_trainer)
+
+
+@settings(max_examples=10, deadline=None)
+@given(world=sr.testing.models(max_features=16, max_dimension=16, max_sparsity=3))
+def test_every_row_has_norm_one_whatever_the_world(world: sr.Model) -> None:
+    found = sr.fit(my_trainer.train, world, n_neurons=16, n_steps=3, batch_size=32)
+    assert np.allclose(np.linalg.norm(found.dictionary, axis=1), 1, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data(), world=sr.testing.models(max_features=16, max_dimension=16, dictionary_laws=("gaussian",)))
+def test_a_score_does_not_look_at_order(data: st.DataObject, world: sr.Model) -> None:
+    W = data.draw(sr.testing.dictionaries(world))
+    assert sr.score(W, world).mean_max_cosine == sr.score(W[::-1], world).mean_max_cosine
+
+
+def test_it_conforms() -> None:
+    sr.testing.check_trainer(my_trainer.train, n_steps=200, k=2)

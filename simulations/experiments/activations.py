@@ -1,0 +1,52 @@
+"""The provable algorithm with three activations, over the target frequency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulations.experiments.base import Experiment, Point, grid, product
+
+NAMES = {"relu": "ReLU", "smooth-relu": "smooth ReLU", "jumprelu": "JumpReLU"}
+
+
+def _each(**axes: Any) -> list[Point]:
+    points = product(seed=(0, 1, 2), **axes)
+    return [point | {"arm": NAMES[point["activation"]]} for point in points]
+
+
+EXPERIMENT = Experiment(
+    "activations",
+    "The paper: recovery is the same with ReLU, smooth ReLU and JumpReLU",
+    order=50,
+    grids={
+        "quick": lambda: _each(
+            n_features=256,
+            d_model=128,
+            n_samples=20_000,
+            n_neurons=1_024,
+            center=True,
+            activation=tuple(NAMES),
+            target_frequency=grid(3e-4, 0.1, 6),
+        ),
+        "standard": lambda: _each(
+            n_features=512,
+            d_model=256,
+            n_samples=50_000,
+            n_neurons=8_192,
+            n_steps=8,
+            center=(False, True),
+            activation=tuple(NAMES),
+            target_frequency=grid(3e-4, 0.1, 9),
+        ),
+        "paper": lambda: _each(
+            n_features=4_096,
+            d_model=1_024,
+            n_samples=400_000,
+            n_neurons=65_536,
+            n_steps=8,
+            center=(False, True),
+            activation=tuple(NAMES),
+            target_frequency=grid(3e-5, 0.1, 12),
+        ),
+    },
+)

@@ -1,0 +1,44 @@
+"""A training function as an algorithm like any other, also one that is defined in a notebook."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from simulations.algorithms.base import Algorithm
+from simulations.algorithms.foreign import foreign
+
+_HELD: dict[str, Callable[..., Any]] = {}  # functions that no import finds, by the name they go by here
+
+
+def of_function(train: Callable[..., Any], settings: dict[str, Any]) -> Algorithm:
+    """Return the algorithm that calls a function; `settings` are n_neurons, n_steps and those that are its own.
+
+    Raises ValueError for a function that does not take what the suite gives (simulations.algorithms.foreign).
+    """
+    from sae_recovery.fitting import made
+
+    return made(foreign(name_of(train)), settings)
+
+
+def name_of(train: Callable[..., Any]) -> str:
+    """Return `module:function` where that leads to this function; else a name under which this process knows it."""
+    name, module = getattr(train, "__name__", type(train).__name__), getattr(train, "__module__", None)
+    if module and module != "__main__" and ":" not in name:
+        try:
+            if getattr(importlib.import_module(module), name, None) is train:
+                return f"{module}:{name}"
+        except ImportError:
+            pass
+    stem, count = "".join(each if each.isalnum() else "_" for each in name), 1
+    while _HELD.get(held := f"{stem}_{count}" if count > 1 else stem, train) is not train:
+        count += 1
+    _HELD[held] = train
+    return f"{__name__}:{held}"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HELD:
+        return _HELD[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Neurons started at, or near, a feature: the work behind learnability and width."""

@@ -1,0 +1,54 @@
+"""Learnability: the share of features that hold a neuron started on them, which needs no width.
+
+It is no upper bound of recovery: after a few steps a neuron can be passing a feature that would not hold it, and at
+small n such neurons put simulated recovery well above it.  Both fall as n_steps grows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from simulations.algorithms.base import Runtime
+from simulations.algorithms.provable.fit import evaluation_of
+from simulations.base.streams import stream
+from simulations.instruments.base import Task
+from simulations.instruments.probes.directions import trajectories, unit_rows
+
+LEVEL = 0.95
+
+
+def probed_features(n_features: int, seed: int, instrument: str, n_probes: int) -> np.ndarray[Any, Any]:
+    """Return which features are probed: `n_probes` different ones at random, all of them when there are no more."""
+    if n_probes >= n_features:
+        return np.arange(n_features)
+    rng = stream("init", seed, instrument=instrument, n_features=n_features, n_probes=n_probes)
+    return np.sort(rng.choice(n_features, size=n_probes, replace=False))
+
+
+def learnability(task: Task, runtime: Runtime) -> dict[str, Any]:
+    """Start neurons at features, run the algorithm, and count those that end within cosine 0.9 of their own.
+
+    `n_probes` features of the data of the model's seed are probed.  Returns learnable_fraction with its 95 % interval
+    and recovery_per_step, the share on their own feature before the first step and after each.  The interval
+    (Clopper-Pearson) covers the choice of features and, as far as features of one draw behave independently, the draw
+    of the data: it is about any data of this law, also where all features were probed.
+    Implements: DESIGN section 7.1 (ours).  Memory: samples, features and one tile of n x 512, never n x n.
+    """
+    model, algorithm = task.model, task.algorithm
+    source = model.fixed()
+    features = source.sample.features
+    chosen = probed_features(model.n_features, model.seed, "learnability", task.instrument.n_probes)
+    evaluation = evaluation_of(algorithm, [source], runtime.torch_device(), runtime.torch_dtype())
+    directions = unit_rows(features[chosen])
+    on, _ = trajectories(directions, directions, evaluation, algorithm, runtime.threads)
+    kept = on.sum(axis=1)
+    interval = binomtest(int(kept[-1]), len(chosen)).proportion_ci(LEVEL, method="exact")
+    return {
+        "learnable_fraction": float(kept[-1] / len(chosen)),
+        "learnable_fraction_low": float(interval.low),
+        "learnable_fraction_high": float(interval.high),
+        "recovery_per_step": " ".join(f"{each / len(chosen):.6g}" for each in kept),
+    }

@@ -1,0 +1,249 @@
+"""Noisy rows with a known true effect, for each claim: seeds differ much more than cells within a seed.
+
+A rule that took cells for replicates would be sure of the seeds' luck.  Each world draws rows of `seeds` with the true
+effect given, of the size that the claim's test returns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from theory.conditions import band
+from theory.scaling import upper_edge_exponent
+
+Rng = np.random.Generator
+World = Callable[[Rng, float, Sequence[int]], pd.DataFrame]
+BASE: dict[str, Any] = {
+    "n_features": 128, "d_model": 64, "sparsity": 3, "n_samples": 12_800, "n_neurons": 1_024, "n_steps": 8,
+    "center": True, "target_frequency": 0.01, "n_probes": 128, "chance_recovery_rate": 0.0, "status": "ok",
+    "algorithm": "modified-ba", "instrument": "simulation", "arm": "",
+}  # fmt: skip
+BETWEEN, WITHIN = 0.05, 0.01  # standard deviations
+
+
+def frame(rows: Iterator[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame([BASE | {"n_samples": 100 * row.get("n_features", 128)} | row for row in rows])
+
+
+def inside_band(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    edges = band(128, 64, 3, epsilon=0.0, zeta=0.0)
+    p = np.geomspace(float(edges.lower) * 1.01, float(edges.upper) * 0.99, 12)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            rate = effect + BETWEEN * rng.standard_normal()
+            for each in p:
+                told = rate + WITHIN * rng.standard_normal()
+                yield {"seed": seed, "target_frequency": each, "learnable_fraction": told, "arm": "both"}
+            yield {"seed": seed, "target_frequency": 0.4, "learnable_fraction": 0.0, "arm": "both"}
+
+    return frame(rows())
+
+
+def constant_steps(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            slope = effect + BETWEEN * rng.standard_normal()
+            for k in range(8):
+                reached = 8 + math.floor(slope * k + rng.random())  # rounded at random: no bias
+                history = " ".join(["0.1"] * reached + ["1"] * (40 - reached))
+                yield {"seed": seed, "n_features": 64 * 2**k, "recovery_per_step": history}
+
+    return frame(rows())
+
+
+def fallen(p: np.ndarray, critical: float) -> np.ndarray:
+    return 1 / (1 + (p / critical) ** 3)
+
+
+def upper_edge(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Two sparsities, both with the same excess over their exponents: the least of two is taken."""
+    p = np.geomspace(2e-4, 0.4, 10)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            for s in (3, 5):
+                slope = effect + upper_edge_exponent(s) + BETWEEN * rng.standard_normal()
+                for n in (64, 256, 1_024):
+                    critical = 0.05 * (n / 64) ** slope * math.exp(WITHIN * rng.standard_normal())
+                    for each, rate in zip(p, fallen(p, critical), strict=True):
+                        yield {"seed": seed, "n_features": n, "d_model": n // 2, "sparsity": s, "arm": "over p",
+                               "target_frequency": each, "learnable_fraction": rate}  # fmt: skip
+
+    return frame(rows())
+
+
+def lower_edge(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Recovery that sets in `effect` decades below 1/n; at d = 4 chance recovers everything, which should not count."""
+    p = np.geomspace(1e-4, 0.3, 14)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            for d in (64, 128):
+                start = 10 ** -(effect + BETWEEN * rng.standard_normal()) / 128
+                rates = 0.9 * (1 - fallen(p, start)) * fallen(p, 0.2)
+                for each, rate in zip(p, rates, strict=True):
+                    yield {"seed": seed, "d_model": d, "target_frequency": each, "feature_recovery_rate": rate}
+            for each in p:
+                yield {"seed": seed, "d_model": 4, "target_frequency": each, "feature_recovery_rate": 1.0,
+                       "chance_recovery_rate": 1.0}  # fmt: skip
+
+    return frame(rows())
+
+
+def critical_dimension(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            slope = effect + BETWEEN * rng.standard_normal()
+            for n in (64, 256, 1_024):
+                critical = 10 * (n / 64) ** slope * math.exp(WITHIN * rng.standard_normal())
+                for d in np.geomspace(2, 300, 10):
+                    yield {"seed": seed, "n_features": n, "d_model": d, "arm": "over d",
+                           "learnable_fraction": 1 - float(fallen(d, critical))}  # fmt: skip
+
+    return frame(rows())
+
+
+def _width(log10_width: float) -> dict[str, Any]:
+    name = "log10_required_width"
+    return {name: log10_width, f"{name}_low": log10_width - 0.1, f"{name}_high": log10_width + 0.1}
+
+
+def width_in_frequency(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Slopes of s times the effect, for two sparsities; close to n p^(-s), so that nothing is trivial."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            for s in (3, 5):
+                slope = s * (effect + BETWEEN * rng.standard_normal())
+                for p in (0.001, 0.003, 0.01, 0.03):
+                    value = 1 - slope * math.log10(p) + WITHIN * rng.standard_normal()
+                    yield {"seed": seed, "arm": "over p", "sparsity": s, "target_frequency": p} | _width(value)
+
+    return frame(rows())
+
+
+def width_in_n(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            slope = effect + 1 + 3 * 0.8 + BETWEEN * rng.standard_normal()
+            for n in (64, 128, 256, 512):
+                value = 5 + slope * math.log10(n / 64) + WITHIN * rng.standard_normal()
+                yield {"seed": seed, "arm": "over n", "n_features": n, "target_frequency": n**-0.8} | _width(value)
+
+    return frame(rows())
+
+
+def cooccurrence(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            for n in (256, 512, 1_024):
+                critical = 2 ** (effect + 0.2 * rng.standard_normal()) / math.sqrt(n)
+                for q in (0.0, *np.geomspace(0.01, 1, 11)):
+                    rho = 2 / (n - 1) + 2 * q / 3 * (1 - 2 / (n - 1)) * (1 - 1 / (n - 3))
+                    rate = float(fallen(rho, critical)) / float(fallen(2 / (n - 1), critical))
+                    yield {"seed": seed, "n_features": n, "support_law": f"planted:{q:.5f}",
+                           "feature_recovery_rate": 0.8 * rate}  # fmt: skip
+
+    return frame(rows())
+
+
+def balance(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            luck = 0.2 * rng.standard_normal()  # of the world, which both have
+            for low, lost in ((0.01, 0.0), (0.001, effect), (0.0005, effect)):
+                gone = lost + BETWEEN * rng.standard_normal() * (lost != 0)
+                rare = 0.8 + luck - gone + WITHIN * rng.standard_normal()
+                yield {"seed": seed, "frequency_profile": f"{low}:{rare}:0.01 0.01:1:0.01 0.01:1:0.01 0.01:1:0.01"}
+
+    return frame(rows())
+
+
+def activations(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """The gap between ReLU and JumpReLU is the effect at each of four p: the greatest of four is taken."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            for p in (0.001, 0.003, 0.01, 0.03):
+                common = 0.2 * rng.standard_normal()
+                for name, gap in (("relu", effect), ("smooth-relu", 0.0), ("jumprelu", 0.0)):
+                    rate = 0.6 + common + gap + WITHIN * rng.standard_normal() * (name == "relu")
+                    yield {"seed": seed, "target_frequency": p, "activation": name, "feature_recovery_rate": rate}
+
+    return frame(rows())
+
+
+def toy(left: str, right: str) -> World:
+    """Rows of a search at seed 0 of six settings as good as each other, the first two repeated at the fresh seeds."""
+
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            trained = {"algorithm": "gba", "center": math.nan}
+            for seed in (0, *(1 + each for each in seeds)):
+                luck = 0.2 * rng.standard_normal()
+                for name, gain in ((left, effect), (right, 0.0)):
+                    gain += BETWEEN * rng.standard_normal() * (name == left)
+                    for width, rate in [(m, r) for m in (256, 512, 1_024) for r in (1e-3, 3e-3)]:
+                        score = 0.5 + luck + gain + (seed == 0) * (width == 256 and rate == 1e-3)
+                        if seed == 0 or (width == 256 and rate == 1e-3) or width == 512:
+                            yield trained | {"seed": seed, "arm": name, "n_neurons": width, "learning_rate": rate,
+                                             "feature_recovery_rate": score,
+                                             "feature_recovery_rate_080": score}  # fmt: skip
+
+        return frame(rows())
+
+    return world
+
+
+def frontier(other: str) -> World:
+    """FVU = 1 / L0 of the other method; that of GBA 10^effect times as large."""
+
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            for seed in seeds:
+                gap = effect + BETWEEN * rng.standard_normal()
+                for l0 in (2.0, 4.0, 8.0, 16.0):
+                    noise = WITHIN * rng.standard_normal()
+                    yield {"seed": seed, "arm": f"{other} {l0:g}", "l0": l0, "fraction_variance_unexplained": 1 / l0}
+                    yield {"seed": seed, "arm": f"gba HTF {l0 / 40:g}", "l0": 1.1 * l0,
+                           "fraction_variance_unexplained": 10 ** (gap + noise) / (1.1 * l0)}  # fmt: skip
+                yield {"seed": seed, "arm": "gba K 3", "l0": 4.0, "fraction_variance_unexplained": 1.0}
+
+        return frame(rows())
+
+    return world
+
+
+def consistency(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            luck = 0.2 * rng.standard_normal()
+            yield {"seed": seed, "arm": "gba", "consistency": 0.4 + luck + effect + BETWEEN * rng.standard_normal()}
+            yield {"seed": seed, "arm": "topk", "consistency": 0.4 + luck}
+
+    return frame(rows())
+
+
+def tuning_free(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Recovery 0.8 at the best of six settings in one decade of rates, and as much less at the others as it takes."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            share = (6 * (effect + WITHIN * rng.standard_normal()) - 1) / 5
+            for bias in (0.0, -0.1, -0.2):
+                for rate in (1e-3, 1e-2):
+                    best = bias == 0 and rate == 1e-3
+                    told = 0.8 if best else 0.8 * share * (1 + WITHIN / 2 * rng.standard_normal())
+                    arm = "gba, defaults" if bias == 0 else "gba, initial bias"
+                    yield {"seed": seed, "arm": arm, "initial_bias": bias, "learning_rate": rate,
+                           "feature_recovery_rate": told}  # fmt: skip
+            yield {"seed": seed, "arm": "gba, initial scale", "initial_bias": 0.0, "learning_rate": 1e-3,
+                   "feature_recovery_rate": 0.0}  # fmt: skip
+
+    return frame(rows())
