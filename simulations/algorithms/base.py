@@ -84,8 +84,8 @@ class Fitted:
     reconstruction (R, d) of rows of raw X (R, d); `held_out()` yields codes, reconstruction and input (tensors or
     arrays) of the held-out rows, block by block, in the algorithm's own units.  `activation_frequency` (M,) is what
     training saw, where no code can be asked; `target_frequency` (M,) what its controller wanted.  `shift` (d,) is
-    b_pre in units of X.  `restarts` holds the fits from other starts, `before` the one before training.  `results` are
-    the algorithm's own columns, `extra` numbers of a user's function.
+    b_pre in units of X, of which the mean norm is 1 / `input_scale`.  `restarts` holds the fits from other starts,
+    `before` the one before training.  `results` are the algorithm's own columns, `extra` numbers of a user's function.
     """
 
     dictionary: Array
@@ -94,6 +94,7 @@ class Fitted:
     target_frequency: Array | None = None
     activation_frequency: Array | None = None
     shift: Array | None = None
+    input_scale: float = 1.0
     trace: Trace = field(default_factory=Trace)
     status: str = "ok"
     message: str = ""

@@ -114,6 +114,8 @@ def read(path: str | Path, name: str = "X") -> Array:
         raise ValueError(f"unknown format, but should be {SUFFIXES}")
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if "pickle" in said or "Python objects" in said:  # NumPy goes on to say how to run it all the same
+            said = f"no {file.suffix} file of numbers (one of Python objects is never loaded)"
         raise ValueError(f"{name}: {file}: {' '.join(said.split()) or type(error).__name__}") from None
 
 
@@ -142,6 +144,9 @@ def _safetensors(file: Path, key: str, name: str) -> Array:
     if not isinstance(header, dict):
         raise ValueError("broken: its header is not a table of tensors")
     header.pop("__metadata__", None)
+    ends = [each.get("data_offsets", [0])[-1] for each in header.values() if isinstance(each, dict)]
+    if max((each for each in ends if isinstance(each, int)), default=0) > size - 8 - length:
+        raise ValueError("broken: it is shorter than its header says")
     told = header[_pick(list(header), key, name)]
     try:
         kind, shape, (start, stop) = told["dtype"], tuple(map(int, told["shape"])), map(int, told["data_offsets"])

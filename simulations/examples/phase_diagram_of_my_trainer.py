@@ -31,4 +31,4 @@ def main(out: str = "out/mine", n_steps: int = 600) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *map(int, sys.argv[2:3]))
+    main(*sys.argv[1:2])

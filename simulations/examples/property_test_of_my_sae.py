@@ -3,24 +3,20 @@
 pytest property_test_of_my_sae.py
 """
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
+import sae_recovery as sr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sae_recovery as sr
-
-_spec = importlib.util.spec_from_file_location("my_trainer", Path(__file__).parent / "my_trainer.py")
-my_trainer = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(my_trainer)
+TRAIN = f"{Path(__file__).parent / 'my_trainer.py'}:train"  # or the function itself, where it can be imported
 
 
 @settings(max_examples=10, deadline=None)
 @given(world=sr.testing.models(max_features=16, max_dimension=16, max_sparsity=3))
 def test_every_row_has_norm_one_whatever_the_world(world: sr.Model) -> None:
-    found = sr.fit(my_trainer.train, world, n_neurons=16, n_steps=3, batch_size=32)
+    found = sr.fit(TRAIN, world, n_neurons=16, n_steps=3, batch_size=32)
     assert np.allclose(np.linalg.norm(found.dictionary, axis=1), 1, atol=1e-5)
 
 
@@ -32,4 +28,4 @@ def test_a_score_does_not_look_at_order(data: st.DataObject, world: sr.Model) ->
 
 
 def test_it_conforms() -> None:
-    sr.testing.check_trainer(my_trainer.train, n_steps=200, k=2)
+    sr.testing.check_trainer(TRAIN, n_steps=200, k=2)

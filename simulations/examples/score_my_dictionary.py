@@ -1,7 +1,6 @@
 """How good is a dictionary that I have?  With the true features, with a world that knows them, and without either."""
 
 import numpy as np
-
 import sae_recovery as sr
 
 # A dictionary of your own would be the path of a .npy or .safetensors file, a SAELens folder, an array or a tensor.

@@ -16,6 +16,7 @@ from simulations.measures.base import ANY, POSITIVE, Column, declare, with_inter
 declare(
     **with_interval("success_probability", Column("chance that a random neuron learns a given feature")),
     success_probability_spread=Column("standard deviation of log10 of it over features", *POSITIVE),
+    never_learned_fraction=Column("share of features that no width learns, as far as the probes tell"),
     **with_interval("predicted_recovery_rate", Column("recovery rate at n_neurons, from success probabilities")),
     **with_interval("required_width", Column("width for target_recovery, empty above 1e300", *POSITIVE)),
     **with_interval("log10_required_width", Column("log10 of the width for target_recovery", *ANY)),

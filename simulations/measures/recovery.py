@@ -47,7 +47,7 @@ def recovery(look: Look) -> dict[str, Any]:
 @measure(
     recovery_up_to_shift=Column("recovery at 0.9 up to one shift common to all neurons (DESIGN 4.3)"),
     recovery_up_to_shift_080=Column("the same at 0.8"),
-    pre_bias_norm=Column("norm of b_pre, in units of the mean norm of X", *POSITIVE),
+    pre_bias_norm=Column("norm of b_pre, in units of the mean norm of the input", *POSITIVE),
 )
 def recovery_up_to_shift(look: Look) -> dict[str, Any]:
     """Return recovery with the common shift removed that a trained b_pre allows; nothing where b_pre is not trained.
@@ -59,8 +59,7 @@ def recovery_up_to_shift(look: Look) -> dict[str, Any]:
     shift, truth = look.fitted.shift, look.truth
     if shift is None or truth is None:
         return {}
-    scale = float(np.linalg.norm(np.asarray(look.source.calibration(), dtype=np.float64), axis=1).mean())
-    told = {"pre_bias_norm": float(np.linalg.norm(shift)) / scale if scale > 0 else 0.0}
+    told = {"pre_bias_norm": float(np.linalg.norm(shift)) * look.fitted.input_scale}
     total = float(truth.values.sum(axis=1).mean())
     if not np.any(shift) or total <= 0:
         return told | {

@@ -93,7 +93,7 @@ def check_trainer(
 
 def rotated(seed: int) -> Array:
     """Return N orthonormal features (n, d) in general position, drawn from a seed as the suite draws features."""
-    return draw_features(N, N, "orthogonal", seed) / np.sqrt(N)
+    return np.asarray(draw_features(N, N, "orthogonal", seed) / np.sqrt(N))
 
 
 def easy(features: Array, seed: int) -> Source:

@@ -55,7 +55,7 @@ def models(
 
 
 @st.composite
-def samples(draw: st.DrawFn, *, max_samples: int = 64, **of_models: Any) -> Drawn:
+def samples(draw: st.DrawFn, /, *, max_samples: int = 64, **of_models: Any) -> Drawn:
     """Draw X (N, d), H (N, n) sparse and V (n, d) of a model; `of_models` goes to `models`."""
     world: Model = draw(models(**of_models))
     return world.sample(draw(st.integers(1, max_samples), label="n_samples"))

@@ -134,6 +134,11 @@ class Trainer:
         taken: set[int] = set()
         if hasattr(source, "rows_of"):
             draw = source.rows_of
-            source.rows_of = lambda step, size: (taken.add(step), draw(step, size))[1]
+
+            def counted(step: int, size: int) -> Any:
+                taken.add(step)
+                return draw(step, size)
+
+            source.rows_of = counted
         fitted = algorithm.resolved(Whole(algorithm, source)).fit(source, Runtime("cpu"))
         return fitted, len(taken)

@@ -42,7 +42,7 @@ def test_an_estimator_learns_codes_and_is_cloned() -> None:
 
 def test_settings_are_checked_by_fit_and_codes_are_needed_to_transform() -> None:
     X = np.ones((30, 4)) + np.eye(30, 4)
-    with pytest.raises(ValueError, match="gain=-1.0"):
+    with pytest.raises(ValueError, match=r"gain=-1\.0"):
         sr.GBA(gain=-1, n_groups=2, **SMALL).fit(X)
     with pytest.raises(ValueError, match="Invalid parameter 'gian'"):
         sr.GBA().set_params(gian=3)

@@ -99,7 +99,7 @@ def right_l0(batches: Any, **settings: Any) -> Any:
 
 
 def one_batch(batches: Any, *, d_model: int, n_neurons: int, n_steps: int, seed: int) -> Tensor:
-    x = [each for _, each in zip(range(n_steps), batches, strict=False)][0]
+    x, *_ = [each for _, each in zip(range(n_steps), batches, strict=False)]
     return descend(itertools.repeat(x), start(n_neurons, d_model, np.random.default_rng([seed, 77])), n_steps)
 
 

@@ -137,6 +137,7 @@ def _replica(given: Problem, state: State, trace: Trace, r: int, before: Fitted)
         target_frequency=None if targets is None else targets.cpu().numpy(),
     )
     if "pre_bias" in state.parameters:
+        told.input_scale = view.scale
         told.shift = state.parameters["pre_bias"][r].double().cpu().numpy() / view.scale
     step, what = int(state.diverged[r]), "number"
     if step < 0:

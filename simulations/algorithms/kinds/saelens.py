@@ -58,7 +58,7 @@ class SAELens(Algorithm):
 
     def check(self, model: Any) -> None:
         """Raise ValueError for batches larger than the data."""
-        base.check_batch(self.batch_size, None if model is None else model.n_samples)
+        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
 
     def check_ready(self) -> None:
         """Raise ValueError where SAELens is not installed."""

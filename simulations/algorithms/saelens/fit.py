@@ -15,7 +15,7 @@ from sae_lens.registry import get_sae_class, get_sae_training_class
 from sae_lens.util import temporary_seed
 from torch import Tensor
 
-from simulations.algorithms.autoencoders.base import check_batch
+from simulations.base.checks import check_batch
 from simulations.algorithms.autoencoders.trainer import Clock, evaluation_steps, learning_rate
 from simulations.algorithms.base import Array, Fitted, Runtime, Trace
 from simulations.base.streams import stream

@@ -22,8 +22,8 @@ def algorithm(name: Any, **settings: Any) -> Algorithm:
     A function is train(batches, *, d_model, n_neurons, n_steps, seed, **own) -> W (M, d), or (W, {"extra": number}).
     Raises ValueError for an unknown name or setting, suggesting the nearest.
 
-    >>> algorithm("topk", k=3)
-    TopK(k=3)
+    >>> algorithm("topk", k=3).k
+    3
     """
     from sae_recovery.learners import DictionaryLearner
 
@@ -42,6 +42,9 @@ def algorithm(name: Any, **settings: Any) -> Algorithm:
 
         return of_function(name, settings)
     raise ValueError(f"algorithm={name!r}, but should be a name, an algorithm, or a function that trains")
+
+
+_algorithm = algorithm  # `fit` has a parameter of that name
 
 
 def made(kind: type[Algorithm], settings: dict[str, Any]) -> Algorithm:
@@ -83,14 +86,13 @@ def fit(
 
     if isinstance(algorithm, DictionaryLearner):
         own = algorithm.options()
-        seed, center = (
-            mine if given is None else given for mine, given in ((own["seed"], seed), (own["center"], center))
-        )
+        seed = own["seed"] if seed is None else seed
+        center = own["center"] if center is None else center
         device, dtype, threads = device or own["device"], dtype or own["dtype"], threads or own["threads"]
     device, dtype = device or "auto", dtype or "float32"
     one_of("device", device, ("auto", "cpu", "cuda"))
     one_of("dtype", dtype, ("float32", "float64"))
-    chosen = globals()["algorithm"](algorithm, **settings)
+    chosen = _algorithm(algorithm, **settings)
     chosen.check_ready()
     source = _source(chosen, data, seed, center)
     chosen = chosen.resolved(Whole(chosen, source))

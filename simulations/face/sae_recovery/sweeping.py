@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import sys
 import time
 import traceback
 import warnings
@@ -157,10 +159,10 @@ def _rows(measure: Task, points: Sequence[dict[str, Any]], n_jobs: int) -> Itera
 def _one_thread() -> AbstractContextManager[Any]:
     """Return a context in which products run on one thread, as they do in a worker: their bits depend on it."""
     try:
-        from threadpoolctl import threadpool_limits
+        limits: Any = importlib.import_module("threadpoolctl").threadpool_limits(1)
     except ImportError:
         return nullcontext()
-    return threadpool_limits(1)
+    return limits  # type: ignore[no-any-return]
 
 
 def attempt(measure: Task, point: dict[str, Any]) -> dict[str, Any]:
@@ -179,8 +181,6 @@ def attempt(measure: Task, point: dict[str, Any]) -> dict[str, Any]:
 
 def _bar(rows: Iterator[dict[str, Any]], total: int, progress: bool | None) -> Iterator[dict[str, Any]]:
     """Show how far the sweep is, on a terminal unless told otherwise."""
-    import sys
-
     from tqdm import tqdm
 
     shown = sys.stderr.isatty() if progress is None else progress

@@ -73,9 +73,13 @@ def summary(tallies: Sequence[Tally], strata: Strata, task: Task) -> dict[str, A
             "predicted_recovery_rate": _prediction(jackknife, task),
             "log10_required_width": _width(jackknife, task.instrument.target_recovery),
         }
-        spread: float | str = _spread(jackknife.population)
+        weights, curves, _ = jackknife.population
+        known = {
+            "success_probability_spread": _spread(jackknife.population),
+            "never_learned_fraction": float(weights[~np.isfinite(curves.log_probability)].sum()),
+        }
     else:
-        found, spread = _nothing_seen(tallies, task), ""
+        found, known = _nothing_seen(tallies, task), {}
     widths = found["log10_required_width"]
     value, low, high = (10.0**each if each <= LARGEST_LOG10_WIDTH else math.inf for each in widths)
     found["required_width"] = value, low, high
@@ -83,7 +87,7 @@ def summary(tallies: Sequence[Tally], strata: Strata, task: Task) -> dict[str, A
     for name, (value, low, high) in found.items():
         results |= {name: value, f"{name}_low": min(low, value), f"{name}_high": max(high, value)}
     shown = {name: each if math.isfinite(each) else "" for name, each in results.items()}
-    return shown | {"success_probability_spread": spread}
+    return shown | known
 
 
 def _jackknife(tallies: Sequence[Tally], strata: Strata, n_features: int) -> Jackknife:
