@@ -42,10 +42,14 @@ class Frame:
     """
 
     def __init__(self, nodes: Nodes) -> None:
-        """Start at the feature."""
+        """Start at the feature, or at nodes.start where the nodes have one: a second direction is known then."""
         self.nodes = nodes
+        start = nodes.start
         self.position = np.ones((len(nodes.norm), 1))
         self.shown = [nodes.overlap]
+        if start is not None:
+            self.position = np.stack([start.cosine, np.sqrt((1 - start.cosine) * (1 + start.cosine))], axis=1)
+            self.shown.append(start.across)
         self.asked: list[FloatArray] = []
 
     def projections(self) -> tuple[FloatArray, FloatArray]:
@@ -71,7 +75,7 @@ class Frame:
         new = self._outside(c)
         length = np.sqrt(_sum(self.nodes.weight * new, new))
         step = len(self.asked)
-        radius = self.nodes.radius[step]
+        radius = self.nodes.radius[len(self.shown) - 1]
         self.asked.append(new / np.maximum(length, np.finfo(float).tiny)[:, None])
         self.shown.append(radius[:, None] * self.asked[-1] + self._outside(self.nodes.fresh[step]))
         moved = np.stack([*along, radius * length], axis=1)
@@ -148,12 +152,18 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
     own = np.maximum(mine.mean[:, 0] + np.sqrt(own_noise) * nodes.own_sampling, 0)
 
     grid = population.grid()
-    others = (total[:, None] - grid) / max(n - 2, 1)
-    alone = _distinct(population, s - 1, n - 2, others, grid, neuron)
-    c = (1 - q) * population.at_rivals(alone.mean)
-    noise = (1 - q) * population.at_rivals(alone.square)
+    average = population.mean[:, None]
+    alone = _distinct(population, s - 1, n - 1, average, grid, neuron)
+    mean, square = alone.mean, alone.square
     if s > 1:
-        both = _distinct(population, s - 2, n - 2, others, grid + own_u[:, None], neuron)
+        # The law of the others holds the rival itself, which is not its own company: to first order in 1/n.
+        twice = _distinct(population, s - 2, n - 1, average, 2 * grid, neuron)
+        mean = mean + (s - 1) / (n - 1) * (mean - twice.mean)
+        square = square + (s - 1) / (n - 1) * (square - twice.square)
+    c = (1 - q) * population.at_rivals(mean)
+    noise = (1 - q) * population.at_rivals(square)
+    if s > 1:
+        both = _distinct(population, s - 2, n - 2, average, grid + own_u[:, None], neuron)
         c += q * nodes.cooccurrence * population.at_rivals(both.mean)
         noise += q * nodes.cooccurrence * population.at_rivals(both.square - both.mean**2)
     c += np.sqrt(np.maximum(noise, 0) / occurrences) * luck
@@ -166,7 +176,7 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
 
 
 def alignments(model: Model, bias: float, nodes: Nodes) -> FloatArray:
-    """Return the cosine <w, v_1>/||v_1|| of a neuron that starts at v_1, after 0 .. T steps: (T + 1, R)."""
+    """Return the cosine <w, v_1>/||v_1|| of a neuron that starts at v_1 or nodes.start, after 0 .. T steps: (T + 1, R)."""
     frame, sampling = Frame(nodes), Sampling(nodes, bias)
     cosines = [frame.position[:, 0].copy()]
     for _ in range(model.n_steps):

@@ -1,0 +1,255 @@
+"""Recovery at any width, size and time without simulation: the recursion of PREDICTION.md, started anywhere.
+
+A random neuron meets feature i at cosine c, of known density, and ends on it with probability pi_i(c): that gives the
+chance P_i that it learns i, and with it the recovery rate at every width.  Instances stand for features; the average
+over them is outside of 1 - (1-P)^M, the average over starts inside P.  Quadrature nodes only: no randomness.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from theory.checks import FloatArray, at_least, cosine, frequency, require
+from theory.closed_forms import frequency_to_bias
+from theory.prediction import critical_frequency, learnable_fraction, model_of
+from theory.prediction_nodes import Nodes, Start
+from theory.prediction_recursion import Model, alignments
+from theory.rare_events import cosine_of_tail, log_required_width, log_tail, recovery_curve
+
+N_REPLICAS, N_RIVALS, N_STARTS = 64, 512, 24  # ours: instances, rivals of each, strata of the start
+ROUGH_REPLICAS, ROUGH_RIVALS, ROUGH_STARTS = 16, 192, 14  # ours: the search for the range of starts that matter
+POOL = 4  # ours: how many more or fewer successes instances that are pooled may have
+FAR = 6.0  # ours: normal deviations above the bias at which a feature's samples all fire
+LOWEST_LOG_TAIL = -300 * math.log(10)  # of `cosine_of_tail`
+GOLDEN, PLASTIC = 0.6180339887498949, 0.7548776662466927  # irrational steps of a two-dimensional lattice
+
+
+class Prediction(NamedTuple):
+    """What the theory says of one setting: shares in [0, 1], a probability, a width and a frequency (NaN or inf: none)."""
+
+    predicted_recovery_rate: FloatArray
+    learnable_fraction: float
+    success_probability: float
+    required_width: float
+    critical_frequency: float
+
+
+class Success(NamedTuple):
+    """Log P_i of R typical features, (R,): the chance that a random neuron ends within tau of the feature."""
+
+    log_probability: FloatArray
+
+    def recovery_rate(self, n_neurons: npt.ArrayLike) -> FloatArray:
+        """Return E [1 - (1-P_i)^M] at each width M >= 1."""
+        return recovery_curve(self.log_probability, np.log(at_least("n_neurons", n_neurons, 1)))
+
+    def width(self, target_recovery: float) -> float:
+        """Return the width that reaches the target in (0, 1), inf where none does (or none below 1e308)."""
+        log_width = log_required_width(self.log_probability, target_recovery)
+        return math.exp(log_width) if log_width < 709 else math.inf
+
+
+def predicted_recovery_rate(
+    n_features: int,
+    d_model: int,
+    sparsity: int,
+    target_frequency: float,
+    n_samples: int,
+    n_steps: int,
+    n_neurons: npt.ArrayLike,
+    *,
+    center: bool = False,
+    threshold: float = 0.9,
+) -> FloatArray:
+    """Return the predicted share of features that M random neurons recover, in [0, 1], in the shape of `n_neurons`.
+
+    n >= 2, d >= 2, s in [1, n], p in (0, 0.5], N >= 1, T >= 0, M >= 1.  A curve over M costs as much as one value.
+    Implements: FRR(M) = E_i [1 - (1-P_i)^M], P_i = integral of pi_i(c) f_d(c) dc (ours; DESIGN section 7.2 without
+    simulation, PREDICTION.md section 4).  Raises ValueError for arguments out of range.
+    """
+    at_least("n_neurons", n_neurons, 1)
+    sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
+    return success(*sizes, center=center, threshold=threshold).recovery_rate(n_neurons)
+
+
+def success_probability(
+    n_features: int,
+    d_model: int,
+    sparsity: int,
+    target_frequency: float,
+    n_samples: int,
+    n_steps: int,
+    *,
+    center: bool = False,
+    threshold: float = 0.9,
+) -> float:
+    """Return the predicted chance that a random neuron learns a given feature: the mean of P_i over features.
+
+    Arguments and errors as in `predicted_recovery_rate`; 0 below 1e-300.
+    """
+    sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
+    return float(np.exp(success(*sizes, center=center, threshold=threshold).log_probability).mean())
+
+
+def required_width(
+    n_features: int,
+    d_model: int,
+    sparsity: int,
+    target_frequency: float,
+    n_samples: int,
+    n_steps: int,
+    *,
+    center: bool = False,
+    threshold: float = 0.9,
+    target_recovery: float = 0.95,
+) -> float:
+    """Return the width M >= 1 at which the predicted recovery rate is `target_recovery` in (0, 1); inf where none is.
+
+    Other arguments and errors as in `predicted_recovery_rate`.
+    """
+    require("target_recovery", np.asarray(target_recovery, float), 0 < target_recovery < 1, "in (0, 1)")
+    sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
+    return success(*sizes, center=center, threshold=threshold).width(target_recovery)
+
+
+def predict(
+    n_features: int,
+    d_model: int,
+    sparsity: int,
+    target_frequency: float,
+    n_samples: int,
+    n_steps: int,
+    n_neurons: npt.ArrayLike,
+    *,
+    center: bool = False,
+    threshold: float = 0.9,
+    target_recovery: float = 0.95,
+) -> Prediction:
+    """Return all that the theory predicts of one setting; arguments and errors as in the functions of these names."""
+    require("target_recovery", np.asarray(target_recovery, float), 0 < target_recovery < 1, "in (0, 1)")
+    at_least("n_neurons", n_neurons, 1)
+    sizes, rest = (n_features, d_model, sparsity), (n_samples, n_steps)
+    found = success(*sizes, target_frequency, *rest, center=center, threshold=threshold)
+    return Prediction(
+        found.recovery_rate(n_neurons),
+        float(learnable_fraction(*sizes, target_frequency, *rest, center=center, threshold=threshold)),
+        float(np.exp(found.log_probability).mean()),
+        found.width(target_recovery),
+        critical_frequency(*sizes, *rest, center=center, threshold=threshold),
+    )
+
+
+def success(
+    n_features: int,
+    d_model: int,
+    sparsity: int,
+    target_frequency: float,
+    n_samples: int,
+    n_steps: int,
+    *,
+    center: bool = False,
+    threshold: float = 0.9,
+    rough: bool = False,
+) -> Success:
+    """Return the chances P_i of typical features; `rough` is four times as fast, for a search over settings.
+
+    Arguments and errors as in `predicted_recovery_rate`.
+    """
+    at_least("d_model", d_model, 2)
+    tau = cosine("threshold", threshold)
+    bias = float(frequency_to_bias(frequency("target_frequency", target_frequency)))
+    model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
+    far = min(math.sqrt(model.d_model), math.sqrt(model.sparsity) * (FAR - bias) + FAR)
+    edges = np.linspace(0.0, far, ROUGH_STARTS + 1)[:-1]
+    found = _outcomes(model, bias, tau, edges, ROUGH_REPLICAS, ROUGH_RIVALS).mean(axis=1)
+    if not found.any():
+        return Success(np.full(N_REPLICAS, -np.inf))
+    first = int(np.flatnonzero(found)[0])
+    last = int(np.flatnonzero(found >= 0.85 * found.max())[0])
+    low = max(edges[first] - far / ROUGH_STARTS / 2, 0.0)
+    high = edges[last] + far / ROUGH_STARTS if last + 1 < ROUGH_STARTS else edges[-1]
+    n_starts, n_replicas, n_rivals = (12, 32, 256) if rough else (N_STARTS, N_REPLICAS, N_RIVALS)
+    edges = np.linspace(low, high, n_starts)
+    ended = _outcomes(model, bias, tau, edges, n_replicas, n_rivals)
+    log_mass, _ = _strata(edges, model.d_model)
+    return Success(_pooled(ended, log_mass))
+
+
+def _pooled(ended: npt.NDArray[np.bool_], log_mass: FloatArray) -> FloatArray:
+    """Return log P_i (R,) from few outcomes (strata, R) of each instance: its count of successes says where it turns.
+
+    Implements: a location family.  Had all instances one curve pi(place - mu_i), the count would be all that the
+    outcomes say of mu_i; so P_i is the mean over instances of nearly as many successes, each shifted by the difference
+    of the counts.  Counts spread more than the mu_i, by the chance of single starts: they are drawn to their mean by
+    the share of the variance that is not chance.  Without any success P_i = 0.
+    """
+    count = ended.sum(axis=0)
+    able = count > 0
+    places, level = np.arange(len(ended)), np.arange(len(ended) + 1)
+    shares = np.stack([_shifted_mean(ended[:, able], count[able], each) for each in level])
+    chance = (shares * (1 - shares)).sum(axis=1)[count[able]].mean() if able.any() else 0.0
+    spread = count[able].var() if able.any() else 0.0
+    kept = math.sqrt(max(1 - chance / spread, 0.0)) if spread > 0 else 1.0
+    drawn = count[able].mean() + kept * (count[able] - count[able].mean()) if able.any() else count[able]
+    with np.errstate(divide="ignore"):
+        log_p = np.logaddexp.reduce(np.log(shares) + log_mass[places], axis=1)
+    result = np.full(count.size, -np.inf)
+    result[able] = np.minimum(np.interp(drawn, level[1:], log_p[1:]), 0.0)
+    return result
+
+
+def _shifted_mean(ended: npt.NDArray[np.bool_], count: npt.NDArray[np.int64], wanted: int) -> FloatArray:
+    """Return the share of successes in each stratum at `wanted` successes, (strata,), from instances that had others."""
+    distance = np.abs(count - wanted)
+    near = distance <= max(POOL, distance.min()) if count.size else distance < 0
+    places = np.arange(len(ended))
+    total = np.zeros(len(ended))
+    for each in np.flatnonzero(near):
+        source = places + wanted - count[each]  # with more successes the curve lies further down
+        inside = ended[np.clip(source, 0, len(ended) - 1), each]
+        total += np.where(source < 0, False, inside)
+    return total / max(near.sum(), 1)
+
+
+def _strata(edges: FloatArray, d_model: int) -> tuple[FloatArray, FloatArray]:
+    """Return, of starts between edges u = c sqrt(d) (the last stratum reaching to c = 1), log mass and log tail of u."""
+    log_above = log_tail(np.minimum(edges / math.sqrt(d_model), 1.0), d_model)
+    beyond = np.append(log_above[1:], -np.inf)
+    return log_above + np.log(-np.expm1(beyond - log_above)), log_above
+
+
+def _outcomes(
+    model: Model, bias: float, tau: float, edges: FloatArray, n_replicas: int, n_rivals: int
+) -> npt.NDArray[np.bool_]:
+    """Return whether a start in each stratum ends on its feature, (strata, R); places within a stratum by its mass."""
+    nodes = model._replace(n_steps=model.n_steps + 1).nodes(n_replicas, n_rivals)
+    log_mass, log_above = _strata(edges, model.d_model)
+    ended = np.empty((len(edges), n_replicas), dtype=bool)
+    replica = np.arange(n_replicas)
+    for place in range(len(edges)):
+        # The part of the stratum's mass that lies further out than the start.
+        inside = (GOLDEN * replica + PLASTIC * (place + 1)) % 1
+        log_further = log_above[place] + np.log1p(-inside * np.exp(log_mass[place] - log_above[place]))
+        start = cosine_of_tail(np.maximum(log_further, LOWEST_LOG_TAIL), model.d_model)
+        drawn = _another_draw(nodes, start, (replica + place + 1) % n_replicas)
+        ended[place] = alignments(model, bias, drawn)[-1] > tau
+    return ended
+
+
+def _another_draw(nodes: Nodes, start: FloatArray, other: npt.NDArray[np.int64]) -> Nodes:
+    """Return the same features with a start (R,), its second direction and its luck taken from the `other` instances.
+
+    What the features are (norms, overlaps, co-occurrences) and the luck near the end belong to an instance; the luck of
+    the first step and of the feature's own samples, which fire or not as the neuron stands, to the draw.
+    """
+    sampling = np.concatenate([nodes.sampling[:1, other], nodes.sampling[1:]])
+    return nodes._replace(
+        start=Start(start, nodes.fresh[0, other]),
+        fresh=nodes.fresh[1:],
+        sampling=sampling,
+        own_sampling=nodes.own_sampling[other],
+    )
