@@ -92,6 +92,7 @@ class Sampling:
         """Start without a history."""
         self.nodes, self.bias = nodes, bias
         self.past: list[FloatArray] = []
+        self.shared = np.zeros((len(nodes.norm), 0, 0))
 
     def draw(self, u: FloatArray) -> FloatArray:
         """Return the luck at projections `u` (R, K), conditioned on that of the earlier steps.
@@ -101,13 +102,14 @@ class Sampling:
         weight = self.nodes.weight
         u = u - (u @ weight / weight.sum())[:, None]
         self.past.append(u / np.maximum(np.sqrt(_sum(weight * u, u)), np.finfo(float).tiny)[:, None])
-        history = np.stack(self.past, axis=1)
-        correlation = np.einsum("k,rik,rjk->rij", weight, history, history, optimize=True)
-        shared = shared_drive(correlation, self.bias)
-        steps = np.arange(len(self.past))
-        shared[:, steps, steps] = 1 + 1e-4  # keeps the factor real where two steps are all but equal
-        mixture = np.linalg.cholesky(shared)[:, -1]
-        return np.asarray(np.einsum("rt,trk->rk", mixture, self.nodes.sampling[: len(steps)]))
+        weighted = weight * self.past[-1]
+        correlation = np.stack([_sum(weighted, each) for each in self.past], axis=1)
+        newest = shared_drive(correlation, self.bias)
+        newest[:, -1] = 1 + 1e-4  # keeps the factor real where two steps are all but equal
+        self.shared = np.pad(self.shared, ((0, 0), (0, 1), (0, 1)))
+        self.shared[:, -1], self.shared[:, :, -1] = newest, newest
+        mixture = np.linalg.cholesky(self.shared)[:, -1]
+        return sum(part[:, None] * luck for part, luck in zip(mixture.T, self.nodes.sampling, strict=False))
 
 
 class Update(NamedTuple):
@@ -148,7 +150,7 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
     met = nodes.weight * np.where(nodes.cooccurrence.any(axis=1, keepdims=True), nodes.cooccurrence, 1)
     company = _sum(met, u) / met.sum(1)
     mine = _distinct(population, s - 1, n - 1, company[:, None], own_u[:, None], neuron)
-    own_noise = np.maximum(mine.square - density * mine.mean**2, 0)[:, 0] / occurrences
+    own_noise = np.maximum(mine.square - mine.mean**2, 0)[:, 0] / occurrences  # their number scales m_k too
     own = np.maximum(mine.mean[:, 0] + np.sqrt(own_noise) * nodes.own_sampling, 0)
 
     grid = population.grid()

@@ -20,9 +20,9 @@ from theory.prediction_nodes import Nodes, Start
 from theory.prediction_recursion import Model, alignments
 from theory.rare_events import cosine_of_tail, log_required_width, log_tail, recovery_curve
 
-N_REPLICAS, N_RIVALS, N_STARTS = 64, 512, 24  # ours: instances, rivals of each, strata of the start
+N_REPLICAS, N_RIVALS, N_STARTS = 64, 512, 32  # ours: instances, rivals of each, strata of the start
 ROUGH_REPLICAS, ROUGH_RIVALS, ROUGH_STARTS = 16, 192, 14  # ours: the search for the range of starts that matter
-POOL = 4  # ours: how many more or fewer successes instances that are pooled may have
+POOL = 2  # ours: how many more or fewer successes instances that are pooled may have
 FAR = 6.0  # ours: normal deviations above the bias at which a feature's samples all fire
 LOWEST_LOG_TAIL = -300 * math.log(10)  # of `cosine_of_tail`
 GOLDEN, PLASTIC = 0.6180339887498949, 0.7548776662466927  # irrational steps of a two-dimensional lattice
@@ -170,7 +170,7 @@ def success(
         return Success(np.full(N_REPLICAS, -np.inf))
     first = int(np.flatnonzero(found)[0])
     last = int(np.flatnonzero(found >= 0.85 * found.max())[0])
-    low = max(edges[first] - far / ROUGH_STARTS / 2, 0.0)
+    low = edges[max(first - 1, 0)]
     high = edges[last] + far / ROUGH_STARTS if last + 1 < ROUGH_STARTS else edges[-1]
     n_starts, n_replicas, n_rivals = (12, 32, 256) if rough else (N_STARTS, N_REPLICAS, N_RIVALS)
     edges = np.linspace(low, high, n_starts)
@@ -184,35 +184,27 @@ def _pooled(ended: npt.NDArray[np.bool_], log_mass: FloatArray) -> FloatArray:
 
     Implements: a location family.  Had all instances one curve pi(place - mu_i), the count would be all that the
     outcomes say of mu_i; so P_i is the mean over instances of nearly as many successes, each shifted by the difference
-    of the counts.  Counts spread more than the mu_i, by the chance of single starts: they are drawn to their mean by
-    the share of the variance that is not chance.  Without any success P_i = 0.
+    of the counts.  Without any success P_i = 0.
     """
     count = ended.sum(axis=0)
-    able = count > 0
-    places, level = np.arange(len(ended)), np.arange(len(ended) + 1)
-    shares = np.stack([_shifted_mean(ended[:, able], count[able], each) for each in level])
-    chance = (shares * (1 - shares)).sum(axis=1)[count[able]].mean() if able.any() else 0.0
-    spread = count[able].var() if able.any() else 0.0
-    kept = math.sqrt(max(1 - chance / spread, 0.0)) if spread > 0 else 1.0
-    drawn = count[able].mean() + kept * (count[able] - count[able].mean()) if able.any() else count[able]
-    with np.errstate(divide="ignore"):
-        log_p = np.logaddexp.reduce(np.log(shares) + log_mass[places], axis=1)
     result = np.full(count.size, -np.inf)
-    result[able] = np.minimum(np.interp(drawn, level[1:], log_p[1:]), 0.0)
+    for each in np.unique(count[count > 0]):
+        share = _shifted_mean(ended[:, count > 0], count[count > 0], int(each))
+        result[count == each] = min(np.log(np.exp(log_mass - log_mass[0]) @ share) + log_mass[0], 0.0)
     return result
 
 
 def _shifted_mean(ended: npt.NDArray[np.bool_], count: npt.NDArray[np.int64], wanted: int) -> FloatArray:
     """Return the share of successes in each stratum at `wanted` successes, (strata,), from instances that had others."""
     distance = np.abs(count - wanted)
-    near = distance <= max(POOL, distance.min()) if count.size else distance < 0
+    near = distance <= POOL
     places = np.arange(len(ended))
     total = np.zeros(len(ended))
     for each in np.flatnonzero(near):
         source = places + wanted - count[each]  # with more successes the curve lies further down
         inside = ended[np.clip(source, 0, len(ended) - 1), each]
         total += np.where(source < 0, False, inside)
-    return total / max(near.sum(), 1)
+    return total / near.sum()
 
 
 def _strata(edges: FloatArray, d_model: int) -> tuple[FloatArray, FloatArray]:
