@@ -43,31 +43,33 @@ def make_nodes(
 ) -> Nodes:
     """Return nodes for T steps; `cooccurrences` is the mean number of samples that hold two given features.
 
-    With n - 1 <= n_rivals every rival is single.  Otherwise singles are those that overlap most, and of the others
-    those that project most on the first new direction, in the law of order statistics of normal variables; all others
-    stand in groups: those that the feature met in a sample, where few are, and those it did not (ours).
+    With n - 1 <= n_rivals every rival is single.  Otherwise singles are those that overlap most, of the others those
+    that project most on the first new direction, and of the others those luckiest in the first step, in the law of the
+    order statistics of normal variables; all others stand in groups: those that the feature met in a sample, where few
+    are, and those it did not (ours).
     """
     count = n_features - 1
+    quarter = n_rivals // 4
     if count <= n_rivals:
-        singles, weight = (count, 0), np.ones(count)
+        singles, weight, n_met = [count], np.ones(count), 0
     else:
-        singles = (n_rivals // 4, n_rivals // 4 if n_steps else 0)
+        singles = [quarter, quarter, quarter] if n_steps else [quarter]
         met, missed = _groups(count - sum(singles), cooccurrences, n_rivals - sum(singles))
-        weight = np.concatenate([np.ones(sum(singles)), met, missed])
+        weight, n_met = np.concatenate([np.ones(sum(singles)), met, missed]), len(met)
     points = _spread(weight.size + 1, n_replicas, 2 * n_steps + 2)
     overlap = _largest_first(points[0], singles[0], 0, count)
     points = points[:, :, :-1]
-    fresh = points[2 + n_steps :]
     if sum(singles) < count:
-        n_met = len(met)
-        rest, never = slice(sum(singles), None), math.exp(-cooccurrences)
-        overlap[:, rest] = _even(overlap[:, singles[0] - 1], points[0, :, rest], (n_met, len(missed)))
+        first, never = sum(singles), math.exp(-cooccurrences)
+        sizes = (n_met, weight.size - first - n_met)
+        overlap[:, first:] = _even(overlap[:, singles[0] - 1], points[0, :, first:], sizes)
         if n_met:
-            first = sum(singles)
             points[1, :, first : first + n_met] = never + (1 - never) * points[1, :, first : first + n_met]
             points[1, :, first + n_met :] *= never
-        if singles[1]:
-            fresh[0] = 1 - _largest_first(1 - fresh[0], singles[1], singles[0], count - singles[0])
+        for kind, coordinate in enumerate((2 + n_steps, 2)[: len(singles) - 1]):  # the new direction, then the luck
+            before = sum(singles[: kind + 1])
+            turned = _largest_first(1 - points[coordinate], quarter, before, count - before)
+            points[coordinate] = 1 - turned
     own = _spread(1, n_replicas, n_steps + 2)[:, :, 0]
     freedom = np.maximum(d_model - 1 - np.arange(n_steps), 0)[:, None]
     length = np.sqrt(2 * gammaincinv(np.maximum(freedom, 1) / 2, own[2:]))
@@ -76,7 +78,7 @@ def make_nodes(
         overlap=-ndtri(overlap),
         cooccurrence=_poisson_ratio(cooccurrences, points[1]),
         sampling=ndtri(points[2 : 2 + n_steps]),
-        fresh=ndtri(fresh),
+        fresh=ndtri(points[2 + n_steps :]),
         norm=np.sqrt(2 * gammaincinv(d_model / 2, own[0])),
         own_sampling=ndtri(own[1]),
         radius=np.where(freedom > 0, length, 0.0),

@@ -50,6 +50,7 @@ class Frame:
         if start is not None:
             self.position = np.stack([start.cosine, np.sqrt((1 - start.cosine) * (1 + start.cosine))], axis=1)
             self.shown.append(start.across)
+        self.gaussian = list(self.shown)
         self.asked: list[FloatArray] = []
 
     def projections(self) -> tuple[FloatArray, FloatArray]:
@@ -62,6 +63,17 @@ class Frame:
             vector = vector - _sum(self.nodes.weight * vector, known)[:, None] * known
         return vector
 
+    def _along(self, weighted: FloatArray) -> list[FloatArray]:
+        """Return <c, V e_j> (R,) for each known direction; `weighted` is the weight times c, (R, K).
+
+        A node of weight m would sum m equal Gaussians where m independent ones are meant.  Of its fresh part only the
+        combination in u moves c; what is beside that one is chance, and is shrunk by sqrt(m), to that of m singles.
+        """
+        apart = weighted * (1 - 1 / np.sqrt(np.maximum(self.nodes.weight, 1)))
+        moving = sum(_sum(apart, part) * place for part, place in zip(self.gaussian, self.position.T, strict=True))
+        pairs = zip(self.shown, self.gaussian, self.position.T, strict=True)
+        return [_sum(weighted, known) - _sum(apart, part) + place * moving for known, part, place in pairs]
+
     def move(self, own: FloatArray, c: FloatArray, alive: npt.NDArray[np.bool_]) -> None:
         """Replace w by V^T c / ||V^T c|| where `alive` (R,); c has the entries `own` (R,) and `c` (R, K) of the rivals.
 
@@ -70,14 +82,15 @@ class Frame:
         length of a Gaussian vector; and V e = r c'/|c'| + a fresh Gaussian outside everything asked.
         """
         weighted = self.nodes.weight * c
-        along = [_sum(weighted, known) for known in self.shown]
+        along = self._along(weighted)
         along[0] = along[0] + own * self.nodes.norm
         new = self._outside(c)
         length = np.sqrt(_sum(self.nodes.weight * new, new))
         step = len(self.asked)
         radius = self.nodes.radius[len(self.shown) - 1]
         self.asked.append(new / np.maximum(length, np.finfo(float).tiny)[:, None])
-        self.shown.append(radius[:, None] * self.asked[-1] + self._outside(self.nodes.fresh[step]))
+        self.gaussian.append(self._outside(self.nodes.fresh[step]))
+        self.shown.append(radius[:, None] * self.asked[-1] + self.gaussian[-1])
         moved = np.stack([*along, radius * length], axis=1)
         norm = np.linalg.norm(moved, axis=1)
         stays = ~alive | (norm == 0)
@@ -160,12 +173,13 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
     if s > 1:
         # The law of the others holds the rival itself, which is not its own company: to first order in 1/n.
         twice = _distinct(population, s - 2, n - 1, average, 2 * grid, neuron)
-        mean = mean + (s - 1) / (n - 1) * (mean - twice.mean)
-        square = square + (s - 1) / (n - 1) * (square - twice.square)
+        mean = mean + (s - 1) / max(n - 2, 1) * (mean - twice.mean)
+        square = square + (s - 1) / max(n - 2, 1) * (square - twice.square)
     c = (1 - q) * population.at_rivals(mean)
     noise = (1 - q) * population.at_rivals(square)
     if s > 1:
-        both = _distinct(population, s - 2, n - 2, average, grid + own_u[:, None], neuron)
+        others = (total[:, None] - grid) / max(n - 2, 1)
+        both = _distinct(population, s - 2, n - 2, others, grid + own_u[:, None], neuron)
         c += q * nodes.cooccurrence * population.at_rivals(both.mean)
         noise += q * nodes.cooccurrence * population.at_rivals(both.square - both.mean**2)
     c += np.sqrt(np.maximum(noise, 0) / occurrences) * luck

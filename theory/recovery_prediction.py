@@ -20,8 +20,10 @@ from theory.prediction_nodes import Nodes, Start
 from theory.prediction_recursion import Model, alignments
 from theory.rare_events import cosine_of_tail, log_required_width, log_tail, recovery_curve
 
-N_REPLICAS, N_RIVALS, N_STARTS = 64, 512, 32  # ours: instances, rivals of each, strata of the start
+N_REPLICAS, N_RIVALS, N_STARTS = 64, 512, 28  # ours: instances, rivals of each, strata of the start
 ROUGH_REPLICAS, ROUGH_RIVALS, ROUGH_STARTS = 16, 192, 14  # ours: the search for the range of starts that matter
+ROUGH = (32, 128, 12)  # ours: of a search over settings
+FULL = 0.85  # ours: a share of the largest success beyond which starts are one stratum
 POOL = 2  # ours: how many more or fewer successes instances that are pooled may have
 FAR = 6.0  # ours: normal deviations above the bias at which a feature's samples all fire
 LOWEST_LOG_TAIL = -300 * math.log(10)  # of `cosine_of_tail`
@@ -153,30 +155,50 @@ def success(
     *,
     center: bool = False,
     threshold: float = 0.9,
-    rough: bool = False,
 ) -> Success:
-    """Return the chances P_i of typical features; `rough` is four times as fast, for a search over settings.
+    """Return the chances P_i of typical features; arguments and errors as in `predicted_recovery_rate`."""
+    sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
+    return success_by_step(*sizes, center=center, threshold=threshold)[-1]
 
-    Arguments and errors as in `predicted_recovery_rate`.
+
+def success_by_step(
+    n_features: int,
+    d_model: int,
+    sparsity: int,
+    target_frequency: float,
+    n_samples: int,
+    n_steps: int,
+    *,
+    center: bool = False,
+    threshold: float = 0.9,
+    rough: bool = False,
+) -> list[Success]:
+    """Return `success` after 0 .. T steps, in the range of starts that matters after T, at the cost of one.
+
+    `rough` takes a tenth of the time, for a search over settings; other arguments and errors as in `success`.
     """
     at_least("d_model", d_model, 2)
     tau = cosine("threshold", threshold)
     bias = float(frequency_to_bias(frequency("target_frequency", target_frequency)))
     model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
     far = min(math.sqrt(model.d_model), math.sqrt(model.sparsity) * (FAR - bias) + FAR)
-    edges = np.linspace(0.0, far, ROUGH_STARTS + 1)[:-1]
-    found = _outcomes(model, bias, tau, edges, ROUGH_REPLICAS, ROUGH_RIVALS).mean(axis=1)
-    if not found.any():
-        return Success(np.full(N_REPLICAS, -np.inf))
-    first = int(np.flatnonzero(found)[0])
-    last = int(np.flatnonzero(found >= 0.85 * found.max())[0])
-    low = edges[max(first - 1, 0)]
-    high = edges[last] + far / ROUGH_STARTS if last + 1 < ROUGH_STARTS else edges[-1]
-    n_starts, n_replicas, n_rivals = (12, 32, 256) if rough else (N_STARTS, N_REPLICAS, N_RIVALS)
+    n_replicas, n_rivals, n_starts = ROUGH if rough else (N_REPLICAS, N_RIVALS, N_STARTS)
+    low, high = (0.0, far / 2) if rough else _range(model, bias, tau, far)
     edges = np.linspace(low, high, n_starts)
     ended = _outcomes(model, bias, tau, edges, n_replicas, n_rivals)
     log_mass, _ = _strata(edges, model.d_model)
-    return Success(_pooled(ended, log_mass))
+    return [Success(_at_most_one(_pooled(each, log_mass), model.n_features)) for each in ended]
+
+
+def _range(model: Model, bias: float, tau: float, far: float) -> tuple[float, float]:
+    """Return the starts u = c sqrt(d) between which success goes from rare to as frequent as it gets."""
+    edges = np.linspace(0.0, far, ROUGH_STARTS + 1)[:-1]
+    found = _outcomes(model, bias, tau, edges, ROUGH_REPLICAS, ROUGH_RIVALS)[-1].mean(axis=1)
+    if not found.any():
+        return 0.0, float(edges[-1])
+    first = int(np.flatnonzero(found)[0])
+    last = int(np.flatnonzero(found >= FULL * found.max())[0])
+    return float(edges[max(first - 1, 0)]), float(min(edges[last] + edges[1], edges[-1]))
 
 
 def _pooled(ended: npt.NDArray[np.bool_], log_mass: FloatArray) -> FloatArray:
@@ -207,6 +229,12 @@ def _shifted_mean(ended: npt.NDArray[np.bool_], count: npt.NDArray[np.int64], wa
     return total / near.sum()
 
 
+def _at_most_one(log_probability: FloatArray, n_features: int) -> FloatArray:
+    """Return log P_i scaled down to sum_i P_i <= 1 over the n features: a neuron ends on one of them at most."""
+    log_sum = np.logaddexp.reduce(log_probability) + math.log(n_features / len(log_probability))
+    return log_probability - max(float(log_sum), 0.0)
+
+
 def _strata(edges: FloatArray, d_model: int) -> tuple[FloatArray, FloatArray]:
     """Return, of starts between edges u = c sqrt(d) (the last stratum reaching to c = 1), log mass and log tail of u."""
     log_above = log_tail(np.minimum(edges / math.sqrt(d_model), 1.0), d_model)
@@ -217,10 +245,13 @@ def _strata(edges: FloatArray, d_model: int) -> tuple[FloatArray, FloatArray]:
 def _outcomes(
     model: Model, bias: float, tau: float, edges: FloatArray, n_replicas: int, n_rivals: int
 ) -> npt.NDArray[np.bool_]:
-    """Return whether a start in each stratum ends on its feature, (strata, R); places within a stratum by its mass."""
+    """Return whether a start in each stratum is on its feature after 0 .. T steps, (T + 1, strata, R).
+
+    Places within a stratum are drawn by its mass.
+    """
     nodes = model._replace(n_steps=model.n_steps + 1).nodes(n_replicas, n_rivals)
     log_mass, log_above = _strata(edges, model.d_model)
-    ended = np.empty((len(edges), n_replicas), dtype=bool)
+    ended = np.empty((model.n_steps + 1, len(edges), n_replicas), dtype=bool)
     replica = np.arange(n_replicas)
     for place in range(len(edges)):
         # The part of the stratum's mass that lies further out than the start.
@@ -228,7 +259,7 @@ def _outcomes(
         log_further = log_above[place] + np.log1p(-inside * np.exp(log_mass[place] - log_above[place]))
         start = cosine_of_tail(np.maximum(log_further, LOWEST_LOG_TAIL), model.d_model)
         drawn = _another_draw(nodes, start, (replica + place + 1) % n_replicas)
-        ended[place] = alignments(model, bias, drawn)[-1] > tau
+        ended[:, place] = alignments(model, bias, drawn) > tau
     return ended
 
 
