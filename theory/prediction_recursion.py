@@ -122,7 +122,8 @@ class Sampling:
         self.shared = np.pad(self.shared, ((0, 0), (0, 1), (0, 1)))
         self.shared[:, -1], self.shared[:, :, -1] = newest, newest
         mixture = np.linalg.cholesky(self.shared)[:, -1]
-        return sum(part[:, None] * luck for part, luck in zip(mixture.T, self.nodes.sampling, strict=False))
+        parts = zip(mixture.T, self.nodes.sampling, strict=False)
+        return np.asarray(sum(part[:, None] * luck for part, luck in parts))
 
 
 class Update(NamedTuple):
@@ -192,7 +193,7 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
 
 
 def alignments(model: Model, bias: float, nodes: Nodes) -> FloatArray:
-    """Return the cosine <w, v_1>/||v_1|| of a neuron that starts at v_1 or nodes.start, after 0 .. T steps: (T + 1, R)."""
+    """Return the cosine <w, v_1>/||v_1|| of a neuron from v_1, or nodes.start, after 0 .. T steps: (T + 1, R)."""
     frame, sampling = Frame(nodes), Sampling(nodes, bias)
     cosines = [frame.position[:, 0].copy()]
     for _ in range(model.n_steps):

@@ -31,7 +31,7 @@ GOLDEN, PLASTIC = 0.6180339887498949, 0.7548776662466927  # irrational steps of 
 
 
 class Prediction(NamedTuple):
-    """What the theory says of one setting: shares in [0, 1], a probability, a width and a frequency (NaN or inf: none)."""
+    """What the theory says of one setting: shares in [0, 1], a probability, a width (or inf), a frequency (or NaN)."""
 
     predicted_recovery_rate: FloatArray
     learnable_fraction: float
@@ -217,7 +217,7 @@ def _pooled(ended: npt.NDArray[np.bool_], log_mass: FloatArray) -> FloatArray:
 
 
 def _shifted_mean(ended: npt.NDArray[np.bool_], count: npt.NDArray[np.int64], wanted: int) -> FloatArray:
-    """Return the share of successes in each stratum at `wanted` successes, (strata,), from instances that had others."""
+    """Return the share of successes in each stratum at `wanted` successes, (strata,), from instances of other counts."""
     distance = np.abs(count - wanted)
     near = distance <= POOL
     places = np.arange(len(ended))
@@ -226,7 +226,7 @@ def _shifted_mean(ended: npt.NDArray[np.bool_], count: npt.NDArray[np.int64], wa
         source = places + wanted - count[each]  # with more successes the curve lies further down
         inside = ended[np.clip(source, 0, len(ended) - 1), each]
         total += np.where(source < 0, False, inside)
-    return total / near.sum()
+    return np.asarray(total / near.sum())
 
 
 def _at_most_one(log_probability: FloatArray, n_features: int) -> FloatArray:
@@ -236,7 +236,7 @@ def _at_most_one(log_probability: FloatArray, n_features: int) -> FloatArray:
 
 
 def _strata(edges: FloatArray, d_model: int) -> tuple[FloatArray, FloatArray]:
-    """Return, of starts between edges u = c sqrt(d) (the last stratum reaching to c = 1), log mass and log tail of u."""
+    """Return log mass and log tail of the starts from each edge u = c sqrt(d) to the next, the last to c = 1."""
     log_above = log_tail(np.minimum(edges / math.sqrt(d_model), 1.0), d_model)
     beyond = np.append(log_above[1:], -np.inf)
     return log_above + np.log(-np.expm1(beyond - log_above)), log_above

@@ -61,8 +61,8 @@ def test_the_grid_gives_the_closed_form_for_a_gaussian_population(s: int) -> Non
     h, b, shift = 1 / math.sqrt(s), -2.0, 0.1
     found = population.rest(s - 1).drive(np.array([[0.0, 2.0, 20.0]]), Neuron(b, h, np.array([shift])))
     expected = gaussian_drive(h * np.array([0.0, 2.0, 20.0]) - shift, h * h * (s - 1), b)
-    # Spreading a value over cells of width a adds a^2/6 + a^2/12 to a variance of 1, a = 1/8 or 1/4: at most 0.004 (0.016
-    # at s = 64), by which E psi grows at most b^2/(2 v^2) = 8 times (v = 1/2 at s = 2), 2 for s > 2.
+    # Spreading a value over cells of width a adds a^2/6 + a^2/12 to a variance of 1, a = 1/8 or 1/4: at most 0.004
+    # (0.016 at s = 64), by which E psi grows at most b^2/(2 v^2) = 8 times (v = 1/2 at s = 2), 2 for s > 2.
     np.testing.assert_allclose(found.mean[0], expected, rtol=0.035)
 
 
