@@ -217,7 +217,7 @@ def _pooled(ended: npt.NDArray[np.bool_], log_mass: FloatArray) -> FloatArray:
 
 
 def _shifted_mean(ended: npt.NDArray[np.bool_], count: npt.NDArray[np.int64], wanted: int) -> FloatArray:
-    """Return the share of successes in each stratum at `wanted` successes, (strata,), from instances of other counts."""
+    """Return the share of successes in each stratum at `wanted` successes, (strata,), from instances near it."""
     distance = np.abs(count - wanted)
     near = distance <= POOL
     places = np.arange(len(ended))
