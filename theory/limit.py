@@ -1,6 +1,6 @@
 """The limit n -> infinity at d = delta n, N = nu n, after one step of a neuron that starts at its feature: closed.
 
-Canonical model without centring, fixed s, p; T = 1 only.  In this limit no single rival matters: the cosine of the
+Canonical model, centred, fixed s, p; T = 1 only.  In this limit no single rival matters: the cosine of the
 neuron with its feature is a number.  PREDICTION.md, section 6.
 """
 
@@ -46,8 +46,8 @@ def first_step_cosine(
     """Return the cosine with its feature, after one step from it, as n -> infinity: delta > 0, s >= 1, p, nu > 0.
 
     Implements: tan^2 theta_1 = {s delta [Gamma(1/s) - Gamma(0) + Gamma(1)/(nu s)] + 4 delta^2 (s-1)/(s nu)} /
-    (2 delta + K_1)^2, K_1 = E y psi(y), Gamma(r) = E psi psi' at correlation r (ours): at T = 1, so for any tau.
-    Not centred: the mean of c adds Gamma(0), which pulls along one direction, and is subtracted here: centred data.
+    (2 delta + K_1)^2, K_1 = E y psi(y), Gamma(r) = E psi psi' at correlation r (ours), T = 1.
+    For centred data: the mean of c, whose square is Gamma(0), is subtracted.
     Raises ValueError for arguments out of range.
     """
     delta, s, p, nu = np.broadcast_arrays(
