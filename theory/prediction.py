@@ -47,7 +47,7 @@ def learnable_fraction(
     sizes = np.broadcast_arrays(n_features, d_model, sparsity, n_samples, n_steps, center, p)
     shares = np.empty(sizes[0].shape)
     for place in np.ndindex(shares.shape):
-        model = _model(*(each[place] for each in sizes[:-1]))
+        model = model_of(*(each[place] for each in sizes[:-1]))
         shares[place] = _share_above(_final(model, float(sizes[-1][place])), tau)
     return np.asarray(shares)[()]
 
@@ -66,7 +66,7 @@ def alignment_trajectory(
 
     Arguments and errors as in `learnable_fraction`.
     """
-    model = _model(n_features, d_model, sparsity, n_samples, n_steps, center)
+    model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
     bias = float(frequency_to_bias(target_frequency))
     return np.asarray(alignments(model, bias, model.nodes(N_REPLICAS, N_RIVALS)).mean(axis=1))
 
@@ -89,7 +89,7 @@ def critical_frequency(
     FEW_FIRINGS times at least.  The two levels 1/4 and 3/4 give the width of the transition.
     Other arguments and errors as in `learnable_fraction`; ValueError also for a level outside (0, 1) or another edge.
     """
-    model, tau = _model(n_features, d_model, sparsity, n_samples, n_steps, center), cosine("threshold", threshold)
+    model, tau = model_of(n_features, d_model, sparsity, n_samples, n_steps, center), cosine("threshold", threshold)
     wanted = at_least("level", level, 0)
     require("level", wanted, (wanted > 0) & (wanted < 1), "in (0, 1)")
     if edge not in ("upper", "lower"):
@@ -140,7 +140,8 @@ def _first_crossing(excess: Callable[..., float], start: float, end: float) -> f
     return outer + (inner - outer) * low / (low - high)
 
 
-def _model(n: object, d: object, s: object, n_samples: object, n_steps: object, center: object) -> Model:
+def model_of(n: object, d: object, s: object, n_samples: object, n_steps: object, center: object) -> Model:
+    """Return the checked sizes; raises ValueError for arguments out of range."""
     names = ("n_features", "d_model", "sparsity", "n_samples", "n_steps")
     given = zip(names, (n, d, s, n_samples, n_steps), (2, 1, 1, 1, 0), strict=True)
     n_features, d_model, sparsity, samples, steps = (_count(*each) for each in given)

@@ -12,8 +12,8 @@ from scipy.special import ndtr
 from theory.checks import FloatArray, at_least, real
 
 # The grid of projections, in cells: rivals from LOWEST, N_CELLS of them; sums from FIRST, PERIOD of them.
-LOWEST, N_CELLS = -192, 640
-FIRST, PERIOD = -448, 1024
+LOWEST, N_CELLS = -96, 320
+FIRST, PERIOD = -224, 512
 LEGENDRE = np.polynomial.legendre.leggauss(40)
 
 
@@ -48,7 +48,7 @@ def spacing(sparsity: int) -> float:
 
     A tenth of the spread of psi's argument at most, which moves E psi by about its square; -12 to 28 at s <= 16.
     """
-    return max(1 / 16, math.sqrt(sparsity) / 64)
+    return max(1 / 8, math.sqrt(sparsity) / 32)
 
 
 class Drive(NamedTuple):
@@ -102,6 +102,7 @@ class Population:
         inside = np.clip(self.part, 0, 1) * weight
         target, size = (index + PERIOD * row).ravel(), PERIOD * len(projection) + 1
         mass = np.bincount(target, (weight - inside).ravel(), size) + np.bincount(target + 1, inside.ravel(), size)
+        self.rests: dict[int, Rest] = {}
         self.spectrum = np.fft.rfft(mass[:-1].reshape(-1, PERIOD) / weight.sum(), axis=1)
 
     def grid(self) -> FloatArray:
@@ -109,12 +110,14 @@ class Population:
         return self.cell * (LOWEST + np.arange(N_CELLS, dtype=np.float64))[None]
 
     def rest(self, n_terms: int) -> Rest:
-        """Return the tails of the sum of `n_terms` independent projections."""
-        law = np.fft.irfft(self.spectrum**n_terms, n=PERIOD, axis=1)
-        law = np.roll(law, n_terms * LOWEST - FIRST, axis=1)
-        value = self.cell * (FIRST + np.arange(PERIOD))
-        tails = [np.cumsum((law * value**k)[:, ::-1], axis=1)[:, ::-1] for k in range(3)]
-        return Rest(self.cell, (tails[0], tails[1], tails[2]))
+        """Return the tails of the sum of `n_terms` independent projections, made once."""
+        if n_terms not in self.rests:
+            law = np.fft.irfft(self.spectrum**n_terms, n=PERIOD, axis=1)
+            law = np.roll(law, n_terms * LOWEST - FIRST, axis=1)
+            value = self.cell * (FIRST + np.arange(PERIOD))
+            tails = [np.cumsum((law * value**k)[:, ::-1], axis=1)[:, ::-1] for k in range(3)]
+            self.rests[n_terms] = Rest(self.cell, (tails[0], tails[1], tails[2]))
+        return self.rests[n_terms]
 
     def at_rivals(self, table: FloatArray) -> FloatArray:
         """Interpolate a table over the grid, (R, N_CELLS), at the rivals: (R, K), beyond the grid in a line."""

@@ -11,12 +11,20 @@ from scipy.special import gammaincinv, ndtri, pdtr
 from theory.checks import FloatArray
 
 
+class Start(NamedTuple):
+    """Where a neuron starts beside its feature: its cosine (R,), and the rivals' projections across it, (R, K)."""
+
+    cosine: FloatArray
+    across: FloatArray
+
+
 class Nodes(NamedTuple):
     """R typical instances of a feature and its rivals, each rival standing for `weight` features.
 
     weight (K,) sums to n - 1; overlap (R, K) is <v_1, v_k>/||v_1||; cooccurrence (R, K) the number of samples that hold
     both features, over its mean; sampling and fresh (T, R, K) are N(0, 1); of the feature itself: norm (R,) is
     ||v_1||, own_sampling (R,) is N(0, 1), and radius (T, R) the length of a Gaussian vector in d - t - 1 dimensions.
+    Without `start` the neuron starts at the feature.
     """
 
     weight: FloatArray
@@ -27,6 +35,7 @@ class Nodes(NamedTuple):
     norm: FloatArray
     own_sampling: FloatArray
     radius: FloatArray
+    start: Start | None = None
 
 
 def make_nodes(
@@ -34,27 +43,39 @@ def make_nodes(
 ) -> Nodes:
     """Return nodes for T steps; `cooccurrences` is the mean number of samples that hold two given features.
 
-    At most `n_rivals` = K rivals: the K/2 that overlap most singly, in the law of the order statistics of n - 1 normal
-    variables, and all others in K/2 groups of equal weight (ours).  With n - 1 <= K every rival is single.
+    With n - 1 <= n_rivals every rival is single.  Otherwise singles are those that overlap most, of the others those
+    that project most on the first new direction, and of the others those luckiest in the first step, in the law of the
+    order statistics of normal variables; all others stand in groups: those that the feature met in a sample, where few
+    are, and those it did not (ours).
     """
     count = n_features - 1
-    grouped = count > n_rivals
-    single = n_rivals // 2 if grouped else count
-    groups = n_rivals - single if grouped else 0
-    points = _spread(single + groups + 1, n_replicas, 2 * n_steps + 2)
-    weight = np.concatenate([np.ones(single), np.full(groups, (count - single) / max(groups, 1))])
-    # Renyi: the levels of ordered uniforms are sums of exponentials over the sum of all of them.
-    level = np.cumsum(-np.log1p(-points[0]), axis=1)
-    level = level[:, :single] / (n_features if grouped else level[:, -1:])
+    quarter = n_rivals // 4
+    if count <= n_rivals:
+        singles, weight, n_met = [count], np.ones(count), 0
+    else:
+        singles = [quarter, quarter, quarter] if n_steps else [quarter]
+        met, missed = _groups(count - sum(singles), cooccurrences, n_rivals - sum(singles))
+        weight, n_met = np.concatenate([np.ones(sum(singles)), met, missed]), len(met)
+    points = _spread(weight.size + 1, n_replicas, 2 * n_steps + 2)
+    overlap = _largest_first(points[0], singles[0], 0, count)
     points = points[:, :, :-1]
-    within = (np.arange(groups) + points[0, :, single:]) / max(groups, 1)
-    level = np.concatenate([level, level[:, -1:] + (1 - level[:, -1:]) * within], axis=1)
+    if sum(singles) < count:
+        first, never = sum(singles), math.exp(-cooccurrences)
+        sizes = (n_met, weight.size - first - n_met)
+        overlap[:, first:] = _even(overlap[:, singles[0] - 1], points[0, :, first:], sizes)
+        if n_met:
+            points[1, :, first : first + n_met] = never + (1 - never) * points[1, :, first : first + n_met]
+            points[1, :, first + n_met :] *= never
+        for kind, coordinate in enumerate((2 + n_steps, 2)[: len(singles) - 1]):  # the new direction, then the luck
+            before = sum(singles[: kind + 1])
+            turned = _largest_first(1 - points[coordinate], quarter, before, count - before)
+            points[coordinate] = 1 - turned
     own = _spread(1, n_replicas, n_steps + 2)[:, :, 0]
     freedom = np.maximum(d_model - 1 - np.arange(n_steps), 0)[:, None]
     length = np.sqrt(2 * gammaincinv(np.maximum(freedom, 1) / 2, own[2:]))
     return Nodes(
         weight=weight,
-        overlap=-ndtri(level),
+        overlap=-ndtri(overlap),
         cooccurrence=_poisson_ratio(cooccurrences, points[1]),
         sampling=ndtri(points[2 : 2 + n_steps]),
         fresh=ndtri(points[2 + n_steps :]),
@@ -62,6 +83,37 @@ def make_nodes(
         own_sampling=ndtri(own[1]),
         radius=np.where(freedom > 0, length, 0.0),
     )
+
+
+def _groups(count: int, cooccurrences: float, n_groups: int) -> tuple[FloatArray, FloatArray]:
+    """Return the weights of the groups of met rivals (none where most are met) and of all others; they sum to count."""
+    met = -count * math.expm1(-cooccurrences)
+    n_met = min(n_groups // 2, round(met)) if cooccurrences < 1 else 0
+    met = met if n_met else 0.0
+    return np.full(n_met, met / max(n_met, 1)), np.full(n_groups - n_met, (count - met) / (n_groups - n_met))
+
+
+def _largest_first(points: FloatArray, n_single: int, start: int, count: int) -> FloatArray:
+    """Return levels (R, K) whose nodes from `start` on are the n_single smallest of `count` uniform ones, in order.
+
+    Those before `start` stay as they are, those after are the others: uniform above the largest of the small ones.
+    Renyi: the levels of ordered uniforms are sums of exponentials over the sum of all of them, whose mean is count + 1.
+    """
+    levels = points[:, : points.shape[1] - (start == 0)].copy()
+    sums = np.cumsum(-np.log1p(-points[:, start : start + n_single + 1]), axis=1)
+    among = sums[:, -1:] if n_single == count else count + 1
+    smallest = sums[:, :n_single] / among
+    levels[:, start : start + n_single] = smallest
+    after = levels[:, start + n_single :]
+    levels[:, start + n_single :] = smallest[:, -1:] + (1 - smallest[:, -1:]) * after
+    return levels
+
+
+def _even(low: FloatArray, points: FloatArray, sizes: tuple[int, int]) -> FloatArray:
+    """Return levels above `low` (R,), as many as points (R, any), even within each of the two kinds of rivals."""
+    place = np.concatenate([np.arange(size) / max(size, 1) for size in sizes])
+    cell = np.concatenate([np.full(size, 1 / max(size, 1)) for size in sizes])
+    return np.asarray(low[:, None] + (1 - low[:, None]) * (place + cell * points))
 
 
 def _primes(count: int) -> list[int]:

@@ -42,10 +42,15 @@ class Frame:
     """
 
     def __init__(self, nodes: Nodes) -> None:
-        """Start at the feature."""
+        """Start at the feature, or at nodes.start where the nodes have one: a second direction is known then."""
         self.nodes = nodes
+        start = nodes.start
         self.position = np.ones((len(nodes.norm), 1))
         self.shown = [nodes.overlap]
+        if start is not None:
+            self.position = np.stack([start.cosine, np.sqrt((1 - start.cosine) * (1 + start.cosine))], axis=1)
+            self.shown.append(start.across)
+        self.gaussian = list(self.shown)
         self.asked: list[FloatArray] = []
 
     def projections(self) -> tuple[FloatArray, FloatArray]:
@@ -58,6 +63,17 @@ class Frame:
             vector = vector - _sum(self.nodes.weight * vector, known)[:, None] * known
         return vector
 
+    def _along(self, weighted: FloatArray) -> list[FloatArray]:
+        """Return <c, V e_j> (R,) for each known direction; `weighted` is the weight times c, (R, K).
+
+        A node of weight m would sum m equal Gaussians where m independent ones are meant.  Of its fresh part only the
+        combination in u moves c; what is beside that one is chance, and is shrunk by sqrt(m), to that of m singles.
+        """
+        apart = weighted * (1 - 1 / np.sqrt(np.maximum(self.nodes.weight, 1)))
+        moving = sum(_sum(apart, part) * place for part, place in zip(self.gaussian, self.position.T, strict=True))
+        pairs = zip(self.shown, self.gaussian, self.position.T, strict=True)
+        return [_sum(weighted, known) - _sum(apart, part) + place * moving for known, part, place in pairs]
+
     def move(self, own: FloatArray, c: FloatArray, alive: npt.NDArray[np.bool_]) -> None:
         """Replace w by V^T c / ||V^T c|| where `alive` (R,); c has the entries `own` (R,) and `c` (R, K) of the rivals.
 
@@ -66,14 +82,15 @@ class Frame:
         length of a Gaussian vector; and V e = r c'/|c'| + a fresh Gaussian outside everything asked.
         """
         weighted = self.nodes.weight * c
-        along = [_sum(weighted, known) for known in self.shown]
+        along = self._along(weighted)
         along[0] = along[0] + own * self.nodes.norm
         new = self._outside(c)
         length = np.sqrt(_sum(self.nodes.weight * new, new))
         step = len(self.asked)
-        radius = self.nodes.radius[step]
+        radius = self.nodes.radius[len(self.shown) - 1]
         self.asked.append(new / np.maximum(length, np.finfo(float).tiny)[:, None])
-        self.shown.append(radius[:, None] * self.asked[-1] + self._outside(self.nodes.fresh[step]))
+        self.gaussian.append(self._outside(self.nodes.fresh[step]))
+        self.shown.append(radius[:, None] * self.asked[-1] + self.gaussian[-1])
         moved = np.stack([*along, radius * length], axis=1)
         norm = np.linalg.norm(moved, axis=1)
         stays = ~alive | (norm == 0)
@@ -88,6 +105,7 @@ class Sampling:
         """Start without a history."""
         self.nodes, self.bias = nodes, bias
         self.past: list[FloatArray] = []
+        self.shared = np.zeros((len(nodes.norm), 0, 0))
 
     def draw(self, u: FloatArray) -> FloatArray:
         """Return the luck at projections `u` (R, K), conditioned on that of the earlier steps.
@@ -97,13 +115,15 @@ class Sampling:
         weight = self.nodes.weight
         u = u - (u @ weight / weight.sum())[:, None]
         self.past.append(u / np.maximum(np.sqrt(_sum(weight * u, u)), np.finfo(float).tiny)[:, None])
-        history = np.stack(self.past, axis=1)
-        correlation = np.einsum("k,rik,rjk->rij", weight, history, history, optimize=True)
-        shared = shared_drive(correlation, self.bias)
-        steps = np.arange(len(self.past))
-        shared[:, steps, steps] = 1 + 1e-4  # keeps the factor real where two steps are all but equal
-        mixture = np.linalg.cholesky(shared)[:, -1]
-        return np.asarray(np.einsum("rt,trk->rk", mixture, self.nodes.sampling[: len(steps)]))
+        weighted = weight * self.past[-1]
+        correlation = np.stack([_sum(weighted, each) for each in self.past], axis=1)
+        newest = shared_drive(correlation, self.bias)
+        newest[:, -1] = 1 + 1e-4  # keeps the factor real where two steps are all but equal
+        self.shared = np.pad(self.shared, ((0, 0), (0, 1), (0, 1)))
+        self.shared[:, -1], self.shared[:, :, -1] = newest, newest
+        mixture = np.linalg.cholesky(self.shared)[:, -1]
+        parts = zip(mixture.T, self.nodes.sampling, strict=False)
+        return np.asarray(sum(part[:, None] * luck for part, luck in parts))
 
 
 class Update(NamedTuple):
@@ -144,15 +164,22 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
     met = nodes.weight * np.where(nodes.cooccurrence.any(axis=1, keepdims=True), nodes.cooccurrence, 1)
     company = _sum(met, u) / met.sum(1)
     mine = _distinct(population, s - 1, n - 1, company[:, None], own_u[:, None], neuron)
-    own_noise = np.maximum(mine.square - density * mine.mean**2, 0)[:, 0] / occurrences
+    own_noise = np.maximum(mine.square - mine.mean**2, 0)[:, 0] / occurrences  # their number scales m_k too
     own = np.maximum(mine.mean[:, 0] + np.sqrt(own_noise) * nodes.own_sampling, 0)
 
     grid = population.grid()
-    others = (total[:, None] - grid) / max(n - 2, 1)
-    alone = _distinct(population, s - 1, n - 2, others, grid, neuron)
-    c = (1 - q) * population.at_rivals(alone.mean)
-    noise = (1 - q) * population.at_rivals(alone.square)
+    average = population.mean[:, None]
+    alone = _distinct(population, s - 1, n - 1, average, grid, neuron)
+    mean, square = alone.mean, alone.square
     if s > 1:
+        # The law of the others holds the rival itself, which is not its own company: to first order in 1/n.
+        twice = _distinct(population, s - 2, n - 1, average, 2 * grid, neuron)
+        mean = mean + (s - 1) / max(n - 2, 1) * (mean - twice.mean)
+        square = square + (s - 1) / max(n - 2, 1) * (square - twice.square)
+    c = (1 - q) * population.at_rivals(mean)
+    noise = (1 - q) * population.at_rivals(square)
+    if s > 1:
+        others = (total[:, None] - grid) / max(n - 2, 1)
         both = _distinct(population, s - 2, n - 2, others, grid + own_u[:, None], neuron)
         c += q * nodes.cooccurrence * population.at_rivals(both.mean)
         noise += q * nodes.cooccurrence * population.at_rivals(both.square - both.mean**2)
@@ -166,7 +193,7 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
 
 
 def alignments(model: Model, bias: float, nodes: Nodes) -> FloatArray:
-    """Return the cosine <w, v_1>/||v_1|| of a neuron that starts at v_1, after 0 .. T steps: (T + 1, R)."""
+    """Return the cosine <w, v_1>/||v_1|| of a neuron from v_1, or nodes.start, after 0 .. T steps: (T + 1, R)."""
     frame, sampling = Frame(nodes), Sampling(nodes, bias)
     cosines = [frame.position[:, 0].copy()]
     for _ in range(model.n_steps):
