@@ -2,8 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
+# Where results depend on the instruction set of the processor, if anywhere.
+NUMERICAL := tests/theory tests/simulations/autoencoders tests/simulations/test_evaluation.py \
+	tests/simulations/test_kernel.py tests/simulations/test_modified_ba.py tests/simulations/test_learnability.py \
+	tests/simulations/test_width.py tests/simulations/test_measures.py
 
-.PHONY: reproduce test lint types results benchmark clean
+.PHONY: reproduce test portable lint types results benchmark saelens clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -16,6 +20,10 @@ reproduce: .venv/.installed
 test: .venv/.installed lint types
 	$(BIN)/python -m pytest -n 2
 
+# The numerical tests as on another processor: no vector extensions of this one.
+portable: .venv/.installed
+	ATEN_CPU_CAPABILITY=default NUMBA_CPU_NAME=generic $(BIN)/python -m pytest -n 2 $(NUMERICAL)
+
 lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -23,7 +31,7 @@ lint: .venv/.installed
 types: .venv/.installed
 	$(BIN)/mypy
 
-# Committed evidence and the README gallery, remade from nothing.
+# Committed evidence, the pages made from it, and the gallery.
 results: .venv/.installed
 	$(BIN)/sae-recovery reproduce --preset quick --n-jobs 2 --out results
 	$(BIN)/sae-recovery benchmark --large --out results
@@ -34,5 +42,12 @@ results: .venv/.installed
 benchmark: .venv/.installed
 	$(BIN)/sae-recovery benchmark --json
 
+# SAELens' own trainers beside ours, in an environment of their own: about 1 GB.
+saelens:
+	test -x .venv-saelens/bin/python || $(PYTHON) -m venv .venv-saelens
+	.venv-saelens/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt torch
+	.venv-saelens/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,saelens]'
+	.venv-saelens/bin/python -m pytest tests/saelens
+
 clean:
-	rm -rf .venv out
+	rm -rf .venv .venv-saelens out

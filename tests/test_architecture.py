@@ -67,8 +67,19 @@ def room_of(name: str) -> str:
 
 
 def graph() -> dict[str, set[str]]:
+    """Return which modules each module imports; `from package import module` is of the module alone."""
     known = {module_name(path) for path in ALL}
-    return {module_name(path): {name for name in imports(path) if name in known} for path in ALL}
+    found = {}
+    for path in ALL:
+        names = {name for name in imports(path) if name in known}
+        parents = {name.rpartition(".")[0] for name in names}
+        found[module_name(path)] = names - (parents & {each for each in names if _is_package(each)})
+    return found
+
+
+def _is_package(name: str) -> bool:
+    folder = ROOT / name.replace(".", "/")
+    return (folder / "__init__.py").is_file() or name == "sae_recovery"
 
 
 def rooms() -> dict[str, set[str]]:

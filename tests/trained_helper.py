@@ -20,7 +20,8 @@ DOUBLE = Runtime("cpu", "float64")
 SINGLE = Runtime("cpu", "float32")
 SMALL: dict[str, Any] = {
     "n_features": 20, "d_model": 10, "sparsity": 2, "n_neurons": 30, "batch_size": 32, "n_steps": 12,
-    "n_evaluations": 2, "learning_rate": 0.003, "coefficient_law": "half-normal", "initial_scale": 0.3,
+    "n_evaluations": 2, "learning_rate": 0.003, "schedule": "constant", "coefficient_law": "half-normal",
+    "initial_scale": 0.3,
 }  # fmt: skip
 METHODS: dict[str, dict[str, Any]] = {
     "gba": {"algorithm": "gba", "n_groups": 4, "gain": 0.3, "buffer_steps": 4, "initial_bias": -0.1},

@@ -71,6 +71,25 @@ def alignment_trajectory(
     return np.asarray(alignments(model, bias, model.nodes(N_REPLICAS, N_RIVALS)).mean(axis=1))
 
 
+def learnable_by_step(
+    n_features: int,
+    d_model: int,
+    sparsity: int,
+    target_frequency: float,
+    n_samples: int,
+    n_steps: int,
+    *,
+    center: bool = False,
+    threshold: float = 0.9,
+) -> FloatArray:
+    """Return `learnable_fraction` after 0 .. T steps, (T + 1,), at the cost of one; arguments and errors as there."""
+    tau = cosine("threshold", threshold)
+    model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
+    bias = float(frequency_to_bias(frequency("target_frequency", target_frequency)))
+    found = alignments(model, bias, model.nodes(N_REPLICAS, N_RIVALS))
+    return np.array([_share_above(each, tau) for each in found])
+
+
 def critical_frequency(
     n_features: int,
     d_model: int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ class Nodes(NamedTuple):
 
     weight (K,) sums to n - 1; overlap (R, K) is <v_1, v_k>/||v_1||; cooccurrence (R, K) the number of samples that hold
     both features, over its mean; sampling and fresh (T, R, K) are N(0, 1); of the feature itself: norm (R,) is
-    ||v_1||, own_sampling (R,) is N(0, 1), and radius (T, R) the length of a Gaussian vector in d - t - 1 dimensions.
+    ||v_1||, own_sampling and occurrence (R,) are N(0, 1), and radius (T, R) the length of a Gaussian vector in d - t - 1 dimensions.
     Without `start` the neuron starts at the feature.
     """
 
@@ -34,35 +35,44 @@ class Nodes(NamedTuple):
     fresh: FloatArray
     norm: FloatArray
     own_sampling: FloatArray
+    occurrence: FloatArray
     radius: FloatArray
     start: Start | None = None
 
 
+@lru_cache(maxsize=4)
 def make_nodes(
-    n_features: int, d_model: int, cooccurrences: float, n_steps: int, n_replicas: int, n_rivals: int
+    n_features: int,
+    d_model: int,
+    cooccurrences: float,
+    n_steps: int,
+    n_replicas: int,
+    n_rivals: int,
+    anywhere: bool = True,
 ) -> Nodes:
     """Return nodes for T steps; `cooccurrences` is the mean number of samples that hold two given features.
 
-    With n - 1 <= n_rivals every rival is single.  Otherwise singles are those that overlap most, of the others those
-    that project most on the first new direction, and of the others those luckiest in the first step, in the law of the
-    order statistics of normal variables; all others stand in groups: those that the feature met in a sample, where few
-    are, and those it did not (ours).
+    With n - 1 <= n_rivals every rival is single.  Otherwise some stand for groups: those that the feature met in a
+    sample, where few are, and those it did not (ours).  Singles are those that overlap most.  For a start anywhere they
+    are also, of the others, those that project most on the first new direction, and of the others those luckiest in
+    the first step, in the law of the order statistics of normal variables, and groups are of equal weight; from the
+    feature itself projections are all but the overlaps, and groups are the larger the less they overlap.
     """
     count = n_features - 1
     quarter = n_rivals // 4
     if count <= n_rivals:
         singles, weight, n_met = [count], np.ones(count), 0
     else:
-        singles = [quarter, quarter, quarter] if n_steps else [quarter]
-        met, missed = _groups(count - sum(singles), cooccurrences, n_rivals - sum(singles))
+        singles = [quarter, quarter, quarter] if n_steps and anywhere else [quarter]
+        met, missed = _groups(count - sum(singles), cooccurrences, n_rivals - sum(singles), graded=not anywhere)
         weight, n_met = np.concatenate([np.ones(sum(singles)), met, missed]), len(met)
     points = _spread(weight.size + 1, n_replicas, 2 * n_steps + 2)
     overlap = _largest_first(points[0], singles[0], 0, count)
     points = points[:, :, :-1]
     if sum(singles) < count:
         first, never = sum(singles), math.exp(-cooccurrences)
-        sizes = (n_met, weight.size - first - n_met)
-        overlap[:, first:] = _even(overlap[:, singles[0] - 1], points[0, :, first:], sizes)
+        kinds = (weight[first : first + n_met], weight[first + n_met :])
+        overlap[:, first:] = _even(overlap[:, singles[0] - 1], points[0, :, first:], kinds)
         if n_met:
             points[1, :, first : first + n_met] = never + (1 - never) * points[1, :, first : first + n_met]
             points[1, :, first + n_met :] *= never
@@ -70,27 +80,59 @@ def make_nodes(
             before = sum(singles[: kind + 1])
             turned = _largest_first(1 - points[coordinate], quarter, before, count - before)
             points[coordinate] = 1 - turned
-    own = _spread(1, n_replicas, n_steps + 2)[:, :, 0]
+    normal = np.concatenate([-ndtri(overlap)[None], ndtri(points[2:])])
+    for part in (slice(sum(singles), sum(singles) + n_met), slice(sum(singles) + n_met, weight.size)):
+        normal[:, :, part] = _as_many(normal[:, :, part], weight[part])
+    own = _spread(1, n_replicas, n_steps + 4)[:, :, 0]
+    if sum(singles) < count:  # even overlaps leave out by how much their mean varies
+        normal[0, :, sum(singles) :] += ndtri(own[-1:]).T / math.sqrt(count - sum(singles))
     freedom = np.maximum(d_model - 1 - np.arange(n_steps), 0)[:, None]
-    length = np.sqrt(2 * gammaincinv(np.maximum(freedom, 1) / 2, own[2:]))
+    length = np.sqrt(2 * gammaincinv(np.maximum(freedom, 1) / 2, own[2:-2]))
     return Nodes(
         weight=weight,
-        overlap=-ndtri(overlap),
+        overlap=normal[0],
         cooccurrence=_poisson_ratio(cooccurrences, points[1]),
-        sampling=ndtri(points[2 : 2 + n_steps]),
-        fresh=ndtri(points[2 + n_steps :]),
+        sampling=normal[1 : 1 + n_steps],
+        fresh=normal[1 + n_steps :],
         norm=np.sqrt(2 * gammaincinv(d_model / 2, own[0])),
         own_sampling=ndtri(own[1]),
+        occurrence=ndtri(own[-2]),
         radius=np.where(freedom > 0, length, 0.0),
     )
 
 
-def _groups(count: int, cooccurrences: float, n_groups: int) -> tuple[FloatArray, FloatArray]:
-    """Return the weights of the groups of met rivals (none where most are met) and of all others; they sum to count."""
+def _as_many(normal: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return coordinates (J, R, G) of groups of weights (G,), mean and variance as of as many singles.
+
+    Each instance's deviation from what all instances have on average is shrunk.  Otherwise the mean and the spread of
+    the projections, on which the drive depends exponentially, are those of G features instead.
+    """
+    if not weight.size or weight.max() <= 1:
+        return normal
+    shrink, share = math.sqrt(weight.sum() / (weight**2).sum()), weight / weight.sum()
+    mean = (normal @ share)[:, :, None]
+    spread = ((normal - mean) ** 2 @ share)[:, :, None]
+    usual_mean, usual_spread = (each.mean(axis=1, keepdims=True) for each in (mean, spread))
+    wanted = usual_spread + shrink * (spread - usual_spread)
+    return np.asarray(usual_mean + shrink * (mean - usual_mean) + np.sqrt(wanted / spread) * (normal - mean))
+
+
+def _groups(count: int, cooccurrences: float, n_groups: int, *, graded: bool) -> tuple[FloatArray, FloatArray]:
+    """Return the weights of the groups of met rivals (none where most are met) and of all others; they sum to count.
+
+    Graded: those of the others grow in equal ratios from 1 on.
+    """
     met = -count * math.expm1(-cooccurrences)
-    n_met = min(n_groups // 2, round(met)) if cooccurrences < 1 else 0
+    n_met = min(n_groups // (3 if graded else 2), round(met)) if cooccurrences < 1 else 0
     met = met if n_met else 0.0
-    return np.full(n_met, met / max(n_met, 1)), np.full(n_groups - n_met, (count - met) / (n_groups - n_met))
+    missed = np.ones(n_groups - n_met)
+    if graded:
+        low, high = 1.0, 2.0 * count ** (1 / missed.size) + 1
+        for _ in range(60):  # halvings of the ratio at which they sum to what is wanted
+            ratio = (low + high) / 2
+            missed = ratio ** np.arange(n_groups - n_met)
+            low, high = (ratio, high) if missed.sum() < count - met else (low, ratio)
+    return np.full(n_met, met / max(n_met, 1)), missed * ((count - met) / missed.sum())
 
 
 def _largest_first(points: FloatArray, n_single: int, start: int, count: int) -> FloatArray:
@@ -109,10 +151,10 @@ def _largest_first(points: FloatArray, n_single: int, start: int, count: int) ->
     return levels
 
 
-def _even(low: FloatArray, points: FloatArray, sizes: tuple[int, int]) -> FloatArray:
-    """Return levels above `low` (R,), as many as points (R, any), even within each of the two kinds of rivals."""
-    place = np.concatenate([np.arange(size) / max(size, 1) for size in sizes])
-    cell = np.concatenate([np.full(size, 1 / max(size, 1)) for size in sizes])
+def _even(low: FloatArray, points: FloatArray, kinds: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Return levels above `low` (R,), as many as points (R, any), even by the weights of each kind of rivals."""
+    cell = np.concatenate([each / each.sum() for each in kinds if each.size])
+    place = np.concatenate([(np.cumsum(each) - each) / each.sum() for each in kinds if each.size])
     return np.asarray(low[:, None] + (1 - low[:, None]) * (place + cell * points))
 
 

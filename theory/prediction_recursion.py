@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from theory.checks import FloatArray
-from theory.prediction_drive import Drive, Neuron, Population, shared_drive, spacing
+from theory.prediction_drive import Drive, Neuron, Population, shared_between, spacing
 from theory.prediction_nodes import Nodes, make_nodes
 
 
@@ -23,56 +23,89 @@ class Model(NamedTuple):
     n_steps: int
     center: bool
 
-    def nodes(self, n_replicas: int, n_rivals: int) -> Nodes:
-        """Return quadrature nodes for this model."""
+    def nodes(self, n_replicas: int, n_rivals: int, *, anywhere: bool = False) -> Nodes:
+        """Return quadrature nodes for this model, for starts at the feature or anywhere."""
         n, s = self.n_features, self.sparsity
         cooccurrences = self.n_samples * s * (s - 1) / (n * (n - 1))
-        return make_nodes(n, self.d_model, cooccurrences, self.n_steps, n_replicas, n_rivals)
+        return make_nodes(n, self.d_model, cooccurrences, self.n_steps, n_replicas, n_rivals, anywhere)
 
 
 def _sum(left: FloatArray, right: FloatArray) -> FloatArray:
     return np.asarray(np.einsum("rk,rk->r", left, right))
 
 
+def _products(stack: FloatArray, vector: FloatArray) -> FloatArray:
+    """Return the products of a vector (R, K) with each of a stack (J, R, K): (R, J)."""
+    return np.asarray(np.matmul(stack.transpose(1, 0, 2), vector[:, :, None])[..., 0])
+
+
+def _combined(shares: FloatArray, stack: FloatArray) -> FloatArray:
+    """Return the sum of a stack (J, R, K) with the shares (R, J): (R, K)."""
+    return np.asarray(np.matmul(shares[:, None, :], stack.transpose(1, 0, 2))[:, 0])
+
+
 class Frame:
     """A neuron, and what V has shown so far, in the frame that its steps span.
 
-    w = sum_j position_j e_j with e_0 = v_1/||v_1||.  `shown` holds <v_k, e_j> (R, K) of the rivals for each j, `asked`
-    the directions c of n-space, orthonormal in the rivals' weights, for which V^T c is known.
+    w = sum_j position_j e_j with e_0 = v_1/||v_1||.  `shown` holds <v_k, e_j> (J, R, K) of the rivals for each j,
+    `gaussian` its fresh part, `asked` the directions c of n-space, orthonormal in the rivals' weights, for which V^T c
+    is known.
     """
 
     def __init__(self, nodes: Nodes) -> None:
         """Start at the feature, or at nodes.start where the nodes have one: a second direction is known then."""
         self.nodes = nodes
-        start = nodes.start
-        self.position = np.ones((len(nodes.norm), 1))
-        self.shown = [nodes.overlap]
+        start, (n_replicas, n_rivals), kind = nodes.start, nodes.overlap.shape, nodes.overlap.dtype
+        self.n_asked, self.n_shown = 0, 1 if start is None else 2
+        self.n_first = self.n_shown
+        room = (len(nodes.fresh), n_replicas, n_rivals)
+        self._asked = np.empty(room, kind)
+        self._shown = np.empty((self.n_first + room[0], *room[1:]), kind)
+        self.position = np.ones((n_replicas, 1), kind)
+        self._shown[0] = nodes.overlap
         if start is not None:
             self.position = np.stack([start.cosine, np.sqrt((1 - start.cosine) * (1 + start.cosine))], axis=1)
-            self.shown.append(start.across)
-        self.gaussian = list(self.shown)
-        self.asked: list[FloatArray] = []
+            self._shown[1] = start.across
+        self._grouped = bool((nodes.weight > 1).any())
+        self._gaussian = self._shown.copy() if self._grouped else self._shown
+
+    @property
+    def shown(self) -> FloatArray:
+        """The rivals' projections on each known direction, (J, R, K)."""
+        return self._shown[: self.n_shown]
+
+    @property
+    def asked(self) -> FloatArray:
+        """The directions of n-space that were asked, (steps, R, K)."""
+        return self._asked[: self.n_asked]
 
     def projections(self) -> tuple[FloatArray, FloatArray]:
         """Return u_1 = <w, v_1> (R,) and the rivals' u_k = <w, v_k> (R, K)."""
-        u = sum(along[:, None] * known for along, known in zip(self.position.T, self.shown, strict=True))
-        return self.position[:, 0] * self.nodes.norm, np.asarray(u)
+        return self.position[:, 0] * self.nodes.norm, _combined(self.position, self.shown)
 
     def _outside(self, vector: FloatArray) -> FloatArray:
-        for known in self.asked:
-            vector = vector - _sum(self.nodes.weight * vector, known)[:, None] * known
-        return vector
+        if not self.n_asked:
+            return vector
+        return vector - _combined(_products(self.asked, self.nodes.weight * vector), self.asked)
 
-    def _along(self, weighted: FloatArray) -> list[FloatArray]:
-        """Return <c, V e_j> (R,) for each known direction; `weighted` is the weight times c, (R, K).
+    def _along(self, c: FloatArray) -> FloatArray:
+        """Return <c, V e_j> (R, J) for each known direction; c has the entries (R, K) of the rivals.
 
-        A node of weight m would sum m equal Gaussians where m independent ones are meant.  Of its fresh part only the
-        combination in u moves c; what is beside that one is chance, and is shrunk by sqrt(m), to that of m singles.
+        A node of weight m would sum m equal Gaussians where m independent ones are meant.  Only the combination in u
+        of the fresh parts moves c; what is beside it is chance, shrunk here to the size it has in the sum of singles
+        (but for the mean of c, since nodes know how the mean of a Gaussian varies).
         """
-        apart = weighted * (1 - 1 / np.sqrt(np.maximum(self.nodes.weight, 1)))
-        moving = sum(_sum(apart, part) * place for part, place in zip(self.gaussian, self.position.T, strict=True))
-        pairs = zip(self.shown, self.gaussian, self.position.T, strict=True)
-        return [_sum(weighted, known) - _sum(apart, part) + place * moving for known, part, place in pairs]
+        weight = self.nodes.weight
+        along = _products(self.shown, weight * c)
+        if not self._grouped:
+            return along
+        apart = c - (c @ weight / weight.sum())[:, None]
+        energy = weight * apart
+        fresh = _products(self._gaussian[: self.n_shown], energy)
+        beside = fresh - self.position * _sum(fresh, self.position)[:, None]
+        size = _sum(energy, energy)
+        chance = np.sqrt(_sum(energy, apart) / np.maximum(size, np.finfo(c.dtype).tiny))
+        return along - (1 - np.minimum(chance, 1))[:, None] * beside
 
     def move(self, own: FloatArray, c: FloatArray, alive: npt.NDArray[np.bool_]) -> None:
         """Replace w by V^T c / ||V^T c|| where `alive` (R,); c has the entries `own` (R,) and `c` (R, K) of the rivals.
@@ -81,17 +114,22 @@ class Frame:
         the part of c outside `asked`, V^T c = sum_j <c, V e_j> e_j + r |c'| e, where e is a new direction and r the
         length of a Gaussian vector; and V e = r c'/|c'| + a fresh Gaussian outside everything asked.
         """
-        weighted = self.nodes.weight * c
-        along = self._along(weighted)
-        along[0] = along[0] + own * self.nodes.norm
+        weight = self.nodes.weight
+        along = self._along(c)
+        along[:, 0] += own * self.nodes.norm
         new = self._outside(c)
-        length = np.sqrt(_sum(self.nodes.weight * new, new))
-        step = len(self.asked)
-        radius = self.nodes.radius[len(self.shown) - 1]
-        self.asked.append(new / np.maximum(length, np.finfo(float).tiny)[:, None])
-        self.gaussian.append(self._outside(self.nodes.fresh[step]))
-        self.shown.append(radius[:, None] * self.asked[-1] + self.gaussian[-1])
-        moved = np.stack([*along, radius * length], axis=1)
+        length = np.sqrt(_sum(weight * new, new))
+        radius = self.nodes.radius[self.n_shown - 1]
+        direction = self._asked[self.n_asked]
+        np.divide(new, np.maximum(length, np.finfo(new.dtype).tiny)[:, None], out=direction)
+        self.n_asked += 1
+        fresh = self._outside(self.nodes.fresh[self.n_asked - 1])
+        if self._grouped:
+            self._gaussian[self.n_shown] = fresh
+        np.multiply(radius[:, None], direction, out=self._shown[self.n_shown])
+        self._shown[self.n_shown] += fresh
+        self.n_shown += 1
+        moved = np.concatenate([along, (radius * length)[:, None]], axis=1)
         norm = np.linalg.norm(moved, axis=1)
         stays = ~alive | (norm == 0)
         self.position = np.pad(self.position, ((0, 0), (0, 1)))
@@ -104,7 +142,7 @@ class Sampling:
     def __init__(self, nodes: Nodes, bias: float) -> None:
         """Start without a history."""
         self.nodes, self.bias = nodes, bias
-        self.past: list[FloatArray] = []
+        self.n_past, self._past = 0, np.empty(nodes.sampling.shape)
         self.shared = np.zeros((len(nodes.norm), 0, 0))
 
     def draw(self, u: FloatArray) -> FloatArray:
@@ -112,18 +150,18 @@ class Sampling:
 
         Implements: cov(t, t') = E psi(y) psi(y') / E psi(y)^2, where y, y' correlate as u does between the two steps.
         """
-        weight = self.nodes.weight
-        u = u - (u @ weight / weight.sum())[:, None]
-        self.past.append(u / np.maximum(np.sqrt(_sum(weight * u, u)), np.finfo(float).tiny)[:, None])
-        weighted = weight * self.past[-1]
-        correlation = np.stack([_sum(weighted, each) for each in self.past], axis=1)
-        newest = shared_drive(correlation, self.bias)
+        weight, kind = self.nodes.weight, u.dtype
+        u = u.astype(np.float64)  # whose correlations are those of vectors to the last digit: the factor below needs it
+        u -= (u @ weight / weight.sum())[:, None]
+        size = np.maximum(np.sqrt(_sum(weight * u, u)), np.finfo(u.dtype).tiny)
+        np.divide(u, size[:, None], out=self._past[self.n_past])
+        self.n_past += 1
+        newest = shared_between(_products(self._past[: self.n_past], weight * self._past[self.n_past - 1]), self.bias)
         newest[:, -1] = 1 + 1e-4  # keeps the factor real where two steps are all but equal
         self.shared = np.pad(self.shared, ((0, 0), (0, 1), (0, 1)))
         self.shared[:, -1], self.shared[:, :, -1] = newest, newest
         mixture = np.linalg.cholesky(self.shared)[:, -1]
-        parts = zip(mixture.T, self.nodes.sampling, strict=False)
-        return np.asarray(sum(part[:, None] * luck for part, luck in parts))
+        return _combined(mixture.astype(kind), self.nodes.sampling[: self.n_past])
 
 
 class Update(NamedTuple):
@@ -164,8 +202,12 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
     met = nodes.weight * np.where(nodes.cooccurrence.any(axis=1, keepdims=True), nodes.cooccurrence, 1)
     company = _sum(met, u) / met.sum(1)
     mine = _distinct(population, s - 1, n - 1, company[:, None], own_u[:, None], neuron)
-    own_noise = np.maximum(mine.square - mine.mean**2, 0)[:, 0] / occurrences  # their number scales m_k too
+    own_noise = np.maximum(mine.square - mine.mean**2, 0)[:, 0] / occurrences
     own = np.maximum(mine.mean[:, 0] + np.sqrt(own_noise) * nodes.own_sampling, 0)
+    # How many samples hold v_1 scales what it gets, and how often it meets the others.
+    number = np.maximum(1 + nodes.occurrence * math.sqrt((1 - density) / occurrences), 0)
+    own *= number
+    cooccurrence = nodes.cooccurrence * number[:, None]
 
     grid = population.grid()
     average = population.mean[:, None]
@@ -176,16 +218,15 @@ def update(own_u: FloatArray, u: FloatArray, luck: FloatArray, nodes: Nodes, mod
         twice = _distinct(population, s - 2, n - 1, average, 2 * grid, neuron)
         mean = mean + (s - 1) / max(n - 2, 1) * (mean - twice.mean)
         square = square + (s - 1) / max(n - 2, 1) * (square - twice.square)
-    c = (1 - q) * population.at_rivals(mean)
-    noise = (1 - q) * population.at_rivals(square)
+    shared = [np.zeros((1, 1))] * 2
     if s > 1:
         others = (total[:, None] - grid) / max(n - 2, 1)
         both = _distinct(population, s - 2, n - 2, others, grid + own_u[:, None], neuron)
-        c += q * nodes.cooccurrence * population.at_rivals(both.mean)
-        noise += q * nodes.cooccurrence * population.at_rivals(both.square - both.mean**2)
-    c += np.sqrt(np.maximum(noise, 0) / occurrences) * luck
-    elsewhere = population.at_rivals(alone.share) @ nodes.weight / (n - 1)
-    firings = model.n_samples * (1 - density) * elsewhere + occurrences * mine.share[:, 0]
+        shared = [q * both.mean, q * np.maximum(both.square - both.mean**2, 0)]
+    here, with_it, noise, noise_with_it = population.at_rivals((1 - q) * mean, shared[0], (1 - q) * square, shared[1])
+    noise = np.maximum(noise + cooccurrence * noise_with_it, 0)
+    c = here + cooccurrence * with_it + np.sqrt(noise / occurrences) * luck
+    firings = model.n_samples * (1 - density) * population.average(alone.share) + occurrences * mine.share[:, 0]
     if model.center:
         mean = (own + c @ nodes.weight) / n
         own, c = own - mean, c - mean[:, None]

@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from scipy.special import betainc, betaincinv, gammaln
 
 from theory.checks import FloatArray, at_least, real, require
@@ -125,6 +124,8 @@ def log_required_width(
     if excess(0.0) >= 0:
         return 0.0
     # There every feature that is ever learned misses with probability exp(-e^40) = 0.
+    from scipy.optimize import brentq  # takes a quarter of a second to load
+
     return float(brentq(excess, 0.0, 40.0 - float(rate[rate > -np.inf].min()), xtol=1e-12, rtol=1e-14))
 
 

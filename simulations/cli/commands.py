@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from simulations import __version__
-from simulations.cli import evidence, listing, measuring, running
+from simulations.cli import evidence, listing, measuring, predicting, running
 from simulations.cli.flags import Parser
 
 
@@ -30,6 +29,8 @@ COMMANDS = {
         "chance that a neuron learns a feature, recovery at --n-neurons, and the width that is required",
         *(measuring.add_probe, measuring.probe),
     ),
+    "predict": Command("predict recovery by theory alone", predicting.add_predict, predicting.predict),
+    "plan": Command("find a setting predicted to reach a target", predicting.add_plan, predicting.plan),
     "score": Command(
         "score a dictionary of your own against the features of a model", measuring.add_score, measuring.score
     ),
@@ -60,10 +61,6 @@ COMMANDS = {
     ),
     "list": Command("list experiments, algorithms, laws, instruments and columns", listing.add_list, listing.run_list),
 }
-
-
-if find_spec("simulations.measures.score") is None:
-    del COMMANDS["score"]
 
 
 def parser(name: str | None = None) -> argparse.ArgumentParser:

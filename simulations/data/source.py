@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,14 @@ class Source(ABC):
     @abstractmethod
     def calibration(self) -> Array:
         """Return rows of X that give its mean and its scale."""
+
+    @cached_property
+    def moments(self) -> tuple[FloatArray, float, float]:
+        """The mean of X (d,), the mean norm of X, and that of X less its mean."""
+        X = np.asarray(self.calibration(), dtype=np.float64)
+        mean = X.mean(axis=0)
+        plain, centred = (float(np.linalg.norm(X - shift, axis=1).mean()) for shift in (np.zeros(self.d_model), mean))
+        return mean, plain, centred
 
     @abstractmethod
     def held_out(self) -> Array:
@@ -94,11 +103,9 @@ def conditioned(source: Source, device: torch.device, dtype: torch.dtype) -> tup
 
     Raises ValueError where X does not vary at all (its norm is 0) or is not finite.
     """
-    X = np.asarray(source.calibration(), dtype=np.float64)
-    mean = X.mean(axis=0) if source.center else np.zeros(source.d_model)
-    norm = float(np.linalg.norm(X - mean, axis=1).mean())
-    whole = float(np.linalg.norm(X, axis=1).mean())
+    mean_X, whole, centred = source.moments
+    norm = centred if source.center else whole
     if not (np.isfinite(norm) and norm > ROUNDING * whole):  # equal rows, centred, leave rounding
         raise ValueError(f"mean norm of the data {norm}, but should be finite and above 0")
-    scale = 1 / norm
-    return source.view(scale, mean, device, dtype), (X.mean(axis=0) - mean) * scale
+    mean, scale = mean_X if source.center else np.zeros(source.d_model), 1 / norm
+    return source.view(scale, mean, device, dtype), (mean_X - mean) * scale

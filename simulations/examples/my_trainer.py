@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 
@@ -15,8 +16,8 @@ def train(
     rate: float = 0.02,
 ) -> torch.Tensor:  # fmt: skip
     """Return W (M, d): the k largest of relu(x W^T) reconstruct x, by Adam, rows of norm 1."""
-    generator = torch.Generator().manual_seed(7_919 * seed + 13)  # not the seed of the world alone
-    W = torch.nn.functional.normalize(torch.randn(n_neurons, d_model, generator=generator), dim=1).requires_grad_()
+    start = np.random.default_rng([seed, 1]).standard_normal((n_neurons, d_model))  # not the world's draws again
+    W = torch.nn.functional.normalize(torch.from_numpy(start).float(), dim=1).requires_grad_()
     optimizer = torch.optim.Adam([W], lr=rate)
     for _, X in zip(range(n_steps), batches, strict=False):
         x = X / X.norm(dim=1).mean()

@@ -31,4 +31,4 @@ def main(out: str = "out/mine", n_steps: int = 600) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(sys.argv[1] if len(sys.argv) > 1 else "out/mine")

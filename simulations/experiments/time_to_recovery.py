@@ -16,6 +16,7 @@ CLASSICAL = "dictionary-learning"
 # The provable algorithm needs no gradient but width: eight times that of the trained ones.
 PROVABLE: dict[str, Any] = {"bias_policy": "tracking", "target_frequency": 0.006, "center": True, "n_steps": 8}
 PROVABLE_WIDTH = 8
+RATE: dict[str, Any] = {"learning_rate": 3e-3, "schedule": "constant"}
 SHARES = (0.1, 0.3, 1)  # of `samples`, given to the provable algorithm
 
 
@@ -27,7 +28,7 @@ def _each(n_steps: int, few: int, samples: int, seeds: int, n_neurons: int, **sa
     classical = {"arm": CLASSICAL, "algorithm": CLASSICAL, "batch_size": 256, "n_steps": few}
     points = [
         *(PROVABLE | same | wide | {"n_samples": int(share * samples)} for share in SHARES),
-        *(TRAINED[arm] | learned | {"arm": arm, "n_steps": n_steps, "learning_rate": 3e-3} for arm in TRAINED),
+        *(TRAINED[arm] | learned | {"arm": arm, "n_steps": n_steps} | RATE for arm in TRAINED),
         learned | classical,
     ]
     return [point | {"seed": seed} for seed in range(seeds) for point in points]

@@ -55,14 +55,15 @@ def histogram(frequency: Array) -> str:
     control_error=Column("median |log(p_m / p_k)| of neurons that fire", *POSITIVE),
     steps_to_target=Column("steps until 9 in 10 neurons fire at most 1.25 times their target", *POSITIVE),
     control_fluctuation=Column("median |change of log p_m| between the last two buffers", *POSITIVE),
+    mean_bias=Column("mean bias over neurons after the last update", -1.0, 0.0),
 )
 def control(look: Look) -> dict[str, Any]:
     """Return how well the biases keep the target frequencies; nothing where there are no targets.
 
-    `steps_to_target` and `control_fluctuation` are of training, and told by the algorithm.
+    All but `control_error` are of training, and told by the algorithm.
     """
     target, frequency = look.fitted.target_frequency, look.frequency
-    told = {name: look.fitted.results.get(name) for name in ("steps_to_target", "control_fluctuation")}
+    told = {name: look.fitted.results.get(name) for name in ("steps_to_target", "control_fluctuation", "mean_bias")}
     if target is None or frequency is None or not (frequency > 0).any():
         return told
     fires = frequency > 0

@@ -63,8 +63,8 @@ def check_trainer(
     runs, shape, finite: returns a finite W (n_neurons, d_model), and finite numbers;  data: takes batches, and W
     depends on them;  budget: takes about n_steps of them;  one batch: W depends on more than the first;  deterministic:
     equal seeds give equal W;  seed: other seeds give another;  planted: one step in, W does not know the features of a
-    world that was drawn from the same seed (with `naive_worlds` also of one drawn as default_rng(seed) or torch draw
-    it: such a start plants the features where a user is careless with seeds);  collapsed: neurons differ and are not
+    world that was drawn from the same seed (with `naive_worlds` also of one drawn by default_rng(seed): such a start
+    plants the features where a user is careless with seeds);  collapsed: neurons differ and are not
     0;  chance: nearer to the features than random directions;  recovery: finds at least this share of the features (a
     cosine above 0.9);  rotation: does so equally, up to `tolerance`, where the features lie along the axes and where
     they do not;  permutation: and where they are in another order;  l0, codes: where there are codes
@@ -226,11 +226,7 @@ def _start(trainer: Trainer, _: float, __: float, naive_worlds: bool) -> Found:
     seed, least = 3, 0 if not callable(trainer.train) else 1
     worlds = {"the suite's features": rotated(seed)}
     if naive_worlds:
-        import torch
-
         worlds["np.random.default_rng(seed)"] = np.random.default_rng(seed).standard_normal((N, N))
-        generator = torch.Generator().manual_seed(seed)
-        worlds["torch.manual_seed(seed)"] = torch.randn(N, N, generator=generator).double().numpy()
     for name, features in worlds.items():
         V = features / np.linalg.norm(features, axis=1, keepdims=True)
         W = trainer.run(world(V, sparsity=3, seed=seed, law="constant"), seed, least).weights

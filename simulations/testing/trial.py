@@ -65,7 +65,8 @@ class Trainer:
 
     def __init__(self, train: Any, n_neurons: int, n_steps: int | None, encode: Any, own: Mapping[str, Any]) -> None:
         if isinstance(train, str):
-            train = algorithm_class(train)
+            kind = algorithm_class(train)
+            train = getattr(kind, "function", kind)  # of a user's function, the function itself
         if isinstance(train, type):
             train = train()
         if not isinstance(train, Algorithm) and callable(getattr(train, "settings", None)):

@@ -6,12 +6,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from cells_helper import Cell, evaluation_of, sample_of
 from scipy import integrate, stats
 from statistics_helper import assert_z, seed_of
 
 from simulations.algorithms.provable import modified_ba
-from simulations.base.old_settings import Settings
-from simulations.runs.cell import evaluation_of, sample_of
 from theory.closed_forms import frequency_to_bias
 from theory.prediction import alignment_trajectory, critical_frequency, learnable_fraction
 from theory.prediction_drive import Neuron, Population, gaussian_drive, shared_drive, spacing
@@ -284,7 +283,7 @@ def test_bad_levels_and_edges() -> None:
 def test_agrees_with_the_algorithm(s: int, center: bool) -> None:
     """All 256 features of one dataset, started at themselves, on both sides of the predicted transition."""
     sizes = {"n_features": 256, "d_model": 128, "sparsity": s, "n_samples": 25_600, "n_steps": 6, "center": center}
-    run = Settings(**sizes, seed=seed_of("algorithm") % 2**31, device="cpu")
+    run = Cell(**sizes, seed=seed_of("algorithm") % 2**31, device="cpu")
     data = sample_of(run)
     evaluation = evaluation_of(run, [data], [run.seed], torch.device("cpu"))
     middle = critical_frequency(**sizes)

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 from statistics_helper import assert_z, seed_of
 
-from simulations.cells import run_cell
-from simulations.settings import Settings
+from simulations.runs.cell import Cell, run_cell
 from theory.closed_forms import cap_probability
 from theory.plan import plan
 from theory.prediction_nodes import Start, make_nodes
@@ -147,7 +146,7 @@ def test_agrees_with_the_algorithm(center: bool) -> None:
     setting = SETTING | {"center": center, "target_frequency": 0.01 if center else 0.003}
     predicted = predicted_recovery_rate(n_neurons=[128, 2048], **setting)
     for width, expected in zip((128, 2048), predicted, strict=True):
-        row = run_cell(Settings(**setting, n_neurons=width, seed=seed_of("recovery") % 2**31, device="cpu"))
+        row = run_cell(Cell(**setting, n_neurons=width, seed=seed_of("recovery") % 2**31, device="cpu"))
         # The errors measured in PREDICTION.md have rms 0.05; 128 features of one V count to 0.04: 3 times both.
         assert row["feature_recovery_rate"] == pytest.approx(expected, abs=0.2)
     assert predicted[1] > predicted[0] + 0.2

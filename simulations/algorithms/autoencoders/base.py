@@ -39,6 +39,18 @@ def batch_size() -> Any:
     return setting(USUAL_BATCH, "rows used by a step; at most n_samples", checks.count(1), derived=usual_batch)
 
 
+def learning_rate(default: float = 0.001) -> Any:
+    """Declare the learning rate."""
+    text = "learning rate of the optimiser; 0.01 for gba, ba, which start sparse"
+    return setting(default, text, checks.number(0, low_open=True, high_open=True))
+
+
+def schedule(default: str = "constant") -> Any:
+    """Declare how the learning rate ends."""
+    text = "of the learning rate: constant, or linear (to a hundredth, over the second half; gba, ba)"
+    return setting(default, text, checks.names("constant", "linear"))
+
+
 def n_evaluations() -> Any:
     """Declare how often recovery is measured on the way."""
     return setting(20, "times that training stops to measure recovery", checks.count(1))
@@ -100,14 +112,8 @@ class Autoencoder(Algorithm):
 
     n_steps: int = n_steps()
     batch_size: int = batch_size()
-    learning_rate: float = setting(
-        0.001, "learning rate of the optimiser", checks.number(0, low_open=True, high_open=True)
-    )
-    schedule: str = setting(
-        "constant",
-        "of the learning rate: constant, or linear (to a hundredth, over the second half)",
-        checks.names("constant", "linear"),
-    )
+    learning_rate: float = learning_rate()
+    schedule: str = schedule()
     optimizer: str = setting("adam", "adam or adamw", checks.names("adam", "adamw"))
     weight_decay: float = setting(
         0.01, "of adamw", checks.number(0, high_open=True), applies=lambda leaf: leaf.optimizer == "adamw"

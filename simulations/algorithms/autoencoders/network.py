@@ -84,6 +84,9 @@ class Network:
         """Return what training remembers besides the parameters, before the first step."""
         return {}
 
+    def calibrate(self, parameters: Tensors, rows: Callable[[int], Tensor]) -> None:
+        """Set, in place, what starts from data: `rows(r)` is x (rows, d) of the calibration of replica r."""
+
     def learned(self, parameters: Tensors) -> list[str]:
         """Return the names of the parameters that the optimiser moves: all, but for a frozen b_pre."""
         frozen = {"pre_bias"} if self.settings.pre_bias in FROZEN else set()

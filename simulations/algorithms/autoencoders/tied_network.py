@@ -36,7 +36,8 @@ class TiedNetwork(Network):
         width = start.shape[1]
         bias = torch.zeros_like(start[:, :, 0])
         if self.gate.algorithm not in WITH_K:
-            bias = self.value("initial_bias").repeat(1, width)
+            given = [[each.initial_bias or 0.0] for each in self.cells]  # none where the start is calibrated
+            bias = torch.tensor(given, device=self.device, dtype=self.dtype).repeat(1, width)
         scale = self.value("initial_scale").repeat(1, width)
         return Parameters(start.clone(), scale, bias, self.start_of_pre_bias(mean))._asdict()
 

@@ -57,6 +57,11 @@ class Problem:
             self._held_out[id(view)] = view.held_out()
         return self._held_out[id(view)]
 
+    def calibration(self, r: int) -> Tensor:
+        """Return x (rows, d) of the rows that gave replica r its mean and scale."""
+        view = self.views[r]
+        return view.of(view.source.calibration())
+
     @property
     def distinct(self) -> dict[int, View]:
         """The views, each once."""
@@ -115,6 +120,7 @@ def init(given: Problem) -> State:
     weights = torch.nn.functional.normalize(tensor, dim=2)
     mean = torch.from_numpy(np.stack(list(given.means))).to(weights)
     parameters = network.parameters(weights, mean)
+    network.calibrate(parameters, given.calibration)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[first.optimizer]
     decay = {"weight_decay": first.weight_decay} if first.optimizer == "adamw" else {}
     learned = [parameters[name] for name in network.learned(parameters)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from simulations.algorithms.autoencoders.base import Tied, initial_bias, initial_scale
+from simulations.algorithms.autoencoders.base import Tied, initial_scale, learning_rate, pre_bias, schedule
 from simulations.algorithms.base import register
 from simulations.base import checks
 from simulations.base.settings import setting
@@ -26,14 +26,34 @@ def _low(name: str, value: Any, leaf: Any) -> None:
         raise ValueError(f"{name}={value}, but should be at most high_target_frequency={leaf.high_target_frequency}")
 
 
+def _lowest_target(whole: Any) -> float:
+    """Return LTF of gba, and p of ba."""
+    low: float | None = getattr(whole, "low_target_frequency", None)
+    return float(whole.target_frequency if low is None else low)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Controlled(Tied):
-    """A tied autoencoder whose biases are moved by a controller of the firing frequencies, never by a gradient."""
+    """A tied autoencoder whose biases are moved by a controller of the firing frequencies, never by a gradient.
+
+    Defaults (ours; measured in the experiment `basins`).  One-sided control never raises the bias of a neuron that
+    fires, so that training stays near the bias level it starts at: from 0 with b_pre = 0 it ends in a dense code, which
+    meets every target; with b_pre learned it leaves that only by an overshoot of b_pre.  So all neurons start where the
+    sparsest group has to end, at the quantile of u of the lowest target, as the theorem's start at theirs: a random
+    direction then fires far less often than a feature occurs, and what a neuron learns from is nearly all its own.
+    A frozen b_pre = 0, as in the theorem, has no overshoot, and keeps features that are nearly always active out of it.
+    Starting sparse, gradients are rare: hence the rate 0.01, which the linear schedule ends.
+    The paper's literal form: initial_bias=0, pre_bias="learned", learning_rate=0.001, schedule="constant".
+    """
 
     batch_axes: ClassVar[tuple[str, ...]] = (
         *Tied.batch_axes, "gain", "gain_ratio", "relaxation", "dead_frequency", "initial_bias",
+        "start_frequency",
     )  # fmt: skip
 
+    learning_rate: float = learning_rate(0.01)
+    schedule: str = schedule("linear")
+    pre_bias: str = pre_bias("zero")
     activation: str = setting("jumprelu", "relu or jumprelu", checks.names("relu", "jumprelu"))
     controller: str = setting(
         "paper",
@@ -65,7 +85,19 @@ class Controlled(Tied):
         checks.number(0, 1, high_open=True),
         applies=lambda leaf: leaf.controller != "quantile",
     )
-    initial_bias: float = initial_bias()
+    start_frequency: float = setting(
+        0.001,
+        "share of samples a neuron fires on at the start, or its target where that is less; default the lowest target",
+        checks.number(0, 1, low_open=True, high_open=True),
+        derived=_lowest_target,
+        applies=lambda leaf: leaf.initial_bias is None,
+    )
+    initial_bias: float = setting(
+        0.0,
+        "bias at the start of training; gba, ba: in the place of start_frequency",
+        checks.number(-1, 0),
+        applies=lambda leaf: leaf.initial_bias is not None,
+    )
     initial_scale: float = initial_scale(0.01)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from simulations.algorithms.autoencoders.base import Tied, initial_bias, penalty
+from simulations.algorithms.autoencoders.base import Tied, initial_bias, penalty, pre_bias
 from simulations.algorithms.base import register
 from simulations.base import checks
 from simulations.base.settings import setting
@@ -25,8 +25,9 @@ class Penalised(Tied):
 @register("l1")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class L1(Penalised):
-    """The loss is 1/2 ||f(x) - x||^2 + penalty sum_m |a_m z_m|."""
+    """The loss is 1/2 ||f(x) - x||^2 + penalty sum_m |a_m z_m|; b_pre is zero, as in the other kinds."""
 
+    pre_bias: str = pre_bias("zero")
     penalty: float = penalty(0.1, TEXT)
 
 

@@ -43,8 +43,8 @@ class SAELens(Algorithm):
     decoder_init_norm: float = setting(0.1, "norm of the rows of W_dec at the start; W_enc is its transpose", positive)
     normalize_activations: str = setting(
         "expected_average_only_in",
-        "of x, whose mean norm is 1: none, expected_average_only_in (to mean norm sqrt(d)) or layer_norm",
-        checks.names("none", "expected_average_only_in", "layer_norm"),
+        "of x, whose mean norm is 1: none, or expected_average_only_in (to mean norm sqrt(d))",
+        checks.names("none", "expected_average_only_in"),
     )
     apply_b_dec_to_input: bool = setting(True, "whether b_dec is subtracted before encoding", checks.flag)
     dead_feature_window: int = setting(1_000, "steps without firing after which a latent is dead", checks.count(1))

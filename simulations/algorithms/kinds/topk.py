@@ -1,11 +1,15 @@
-"""TopK (arXiv 1312.5663, 2406.04093) and BatchTopK (Bussmann et al., arXiv 2412.06410), both tied."""
+"""TopK (arXiv 1312.5663, 2406.04093) and BatchTopK (Bussmann et al., arXiv 2412.06410), both tied.
+
+b_pre is zero by default: with K active neurons of nearly equal codes, a common shift c of all w_m and one of b_pre
+cancel, so that a learned b_pre drifts without end, away from the features (TopK does, at a constant rate).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from simulations.algorithms.autoencoders.base import Tied, k_setting
+from simulations.algorithms.autoencoders.base import Tied, k_setting, pre_bias
 from simulations.algorithms.base import register
 
 
@@ -17,6 +21,7 @@ class TopK(Tied):
     batch_axes: ClassVar[tuple[str, ...]] = (*Tied.batch_axes, "k")
 
     k: int = k_setting()
+    pre_bias: str = pre_bias("zero")
 
 
 @register("batchtopk")
@@ -27,3 +32,4 @@ class BatchTopK(Tied):
     batch_axes: ClassVar[tuple[str, ...]] = (*Tied.batch_axes, "k")
 
     k: int = k_setting()
+    pre_bias: str = pre_bias("zero")

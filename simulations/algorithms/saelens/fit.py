@@ -15,9 +15,9 @@ from sae_lens.registry import get_sae_class, get_sae_training_class
 from sae_lens.util import temporary_seed
 from torch import Tensor
 
-from simulations.base.checks import check_batch
 from simulations.algorithms.autoencoders.trainer import Clock, evaluation_steps, learning_rate
 from simulations.algorithms.base import Array, Fitted, Runtime, Trace
+from simulations.base.checks import check_batch
 from simulations.base.streams import stream
 from simulations.data.source import Source, View, conditioned
 
@@ -133,7 +133,8 @@ def inference(trainer: Any) -> Any:
         sae.process_state_dict_for_saving_inference(state)
         told = sae.cfg.get_inference_sae_cfg_dict()
         kind, config = get_sae_class(told["architecture"])
-        found = kind(config.from_dict(told | {"device": str(sae.W_dec.device)}))
+        with temporary_seed(0):  # of a start that is drawn in vain
+            found = kind(config.from_dict(told | {"device": str(sae.W_dec.device)}))
         found.load_state_dict({name: each.to(found.W_dec) for name, each in state.items()})
         if scaling is not None:  # of x, folded as SAELens' own fit does
             found.fold_activation_norm_scaling_factor(scaling)
@@ -143,11 +144,9 @@ def inference(trainer: Any) -> Any:
 def _fitted(trainer: Any, view: View) -> Fitted:
     sae = inference(trainer)
     code = Coder(sae, view)
-    shift = None
-    if sae.cfg.normalize_activations == "none":
-        shift = sae.b_dec.detach().double().cpu().numpy() / view.scale
+    shift = sae.b_dec.detach().double().cpu().numpy() / view.scale
     W = np.asarray(sae.W_dec.detach().cpu().numpy())
-    return Fitted(W, code, lambda: code.blocks(view.held_out()), shift=shift)
+    return Fitted(W, code, lambda: code.blocks(view.held_out()), shift=shift, input_scale=view.scale)
 
 
 class Coder:

@@ -28,25 +28,26 @@ NORMALIZATIONS = ("none", "expected_average_only_in")
 
 @dataclass(kw_only=True)
 class ControlledTrainingSAEConfig(TrainingSAEConfig):  # type: ignore[misc]
-    """What GBA and BA share; names, ranges and defaults are those of `--algorithm gba`.
+    """What GBA and BA share.  Names, ranges and defaults, for which None stands, are those of `--algorithm gba`.
 
-    `input_norm` is c, the mean norm of the inputs; 0: that of the first batch.
+    `input_norm` is c, the mean norm of the inputs; 0: that of the first batch, which also starts the biases.
     """
 
     settings_class: ClassVar[type[Controlled]]
     own: ClassVar[tuple[str, ...]] = (
-        "controller", "gain", "gain_ratio", "relaxation", "buffer_steps", "dead_frequency", "initial_bias",
-        "initial_scale",
+        "controller", "gain", "gain_ratio", "relaxation", "buffer_steps", "dead_frequency", "start_frequency",
+        "initial_bias", "initial_scale",
     )  # fmt: skip
 
-    controller: str = "paper"
+    controller: str | None = None
     gain: float | None = None
     gain_ratio: float | None = None
     relaxation: float | None = None
-    buffer_steps: int = 50
+    buffer_steps: int | None = None
     dead_frequency: float | None = None
-    initial_bias: float = 0.0
-    initial_scale: float = 0.01
+    start_frequency: float | None = None
+    initial_bias: float | None = None
+    initial_scale: float | None = None
     input_norm: float = 0.0
 
     def __post_init__(self) -> None:
@@ -61,10 +62,9 @@ class ControlledTrainingSAEConfig(TrainingSAEConfig):  # type: ignore[misc]
     def settings(self) -> Controlled:
         """Return the settings of our own algorithm, resolved; raises ValueError for one that is not allowed."""
         told = {name: getattr(self, name) for name in self.own if getattr(self, name) is not None}
-        given = self.settings_class(n_neurons=self.d_sae, **told)
-        wanted = {each.name for each in given.own()} & set(self.own)
-        missing = {each.name: each.metadata["default"] for each in given.own() if each.name in wanted - told.keys()}
-        return given.replace(batch_size=1, **missing)
+        given = self.settings_class(n_neurons=self.d_sae, batch_size=1, **told)
+        missing = [each for each in given.own() if each.name in self.own and getattr(given, each.name) is None]
+        return given.replace(**{each.name: each.metadata["default"] for each in missing})
 
     def get_inference_config_class(self) -> Any:
         """Return that of the JumpReLU which it is saved as."""
@@ -80,9 +80,9 @@ class GBATrainingSAEConfig(ControlledTrainingSAEConfig):
         *ControlledTrainingSAEConfig.own, "n_groups", "high_target_frequency", "low_target_frequency",
     )  # fmt: skip
 
-    n_groups: int = 10
-    high_target_frequency: float = 0.5
-    low_target_frequency: float = 0.001
+    n_groups: int | None = None
+    high_target_frequency: float | None = None
+    low_target_frequency: float | None = None
 
     @classmethod
     def architecture(cls) -> str:
@@ -97,7 +97,7 @@ class BATrainingSAEConfig(ControlledTrainingSAEConfig):
     settings_class: ClassVar[type[Controlled]] = BA
     own: ClassVar[tuple[str, ...]] = (*ControlledTrainingSAEConfig.own, "target_frequency")
 
-    target_frequency: float = 0.003
+    target_frequency: float | None = None
 
     @classmethod
     def architecture(cls) -> str:
@@ -125,7 +125,7 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
         self.W_dec = nn.Parameter(nn.functional.normalize(W, dim=1))
         self.b_dec = nn.Parameter(torch.zeros(self.cfg.d_in, **make))
         self.output_scale = nn.Parameter(torch.full((self.cfg.d_sae,), given.initial_scale, **make))
-        self.register_buffer("b_enc", torch.full((self.cfg.d_sae,), given.initial_bias, **make))
+        self.register_buffer("b_enc", torch.full((self.cfg.d_sae,), given.initial_bias or 0.0, **make))
         self.register_buffer("input_norm", torch.tensor(float(self.cfg.input_norm), **make))
         self.register_buffer("steps_done", torch.tensor(0, device=self.device))
         for name, each in self._network(1).memory(self._replica()).items():
@@ -134,7 +134,7 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
         self._seen: tuple[Seen, int] | None = None
 
     @property
-    def W_enc(self) -> Tensor:  # noqa: N802 - SAELens' name
+    def W_enc(self) -> Tensor:
         """The encoder (d, M) on x: tied."""
         return self.W_dec.T / self.input_norm
 
@@ -153,19 +153,21 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
 
     def encode_with_hidden_pre(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return z and u, (.., M) each."""
-        unit = self.hook_sae_input(self.reshape_fn_in(x.to(self.dtype))) / self._norm(x)
-        u = self.hook_sae_acts_pre((unit - self.b_dec) @ self.W_dec.T)
+        unit: Tensor = self.hook_sae_input(self.reshape_fn_in(x.to(self.dtype))) / self._norm(x)
+        u: Tensor = self.hook_sae_acts_pre((unit - self.b_dec) @ self.W_dec.T)
         return self.hook_sae_acts_post(u * (u + self.b_enc > 0)), u
 
     def decode(self, feature_acts: Tensor) -> Tensor:
         """Return f(x) (.., d) of codes z."""
         unit = (feature_acts * self.output_scale) @ self.W_dec + self.b_dec
-        return self.reshape_fn_out(self.hook_sae_recons(unit * self.input_norm), self.d_head)
+        output: Tensor = self.reshape_fn_out(self.hook_sae_recons(unit * self.input_norm), self.d_head)
+        return output
 
     def training_forward_pass(self, step_input: TrainStepInput) -> TrainStepOutput:
         """Take note of the step that was taken, move the biases where it is time, and return the loss of the next."""
         x = step_input.sae_in
         self.project()
+        self._calibrate(x)
         self._control()
         codes, u = self.encode_with_hidden_pre(x)
         output = self.decode(codes)
@@ -176,7 +178,7 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
             fired = (codes != 0).to(top).sum(0)
             self._seen = Seen(loss.detach()[None], fired[None], top[None], 0), len(x)
             if rows := self._network(len(x)).rows_back:
-                self._recent = [*self._recent, x.detach() / self.input_norm][-(-(-rows // len(x))) :]
+                self._recent = [*self._recent, x.detach() / self.input_norm][-rows // len(x) :]
         return TrainStepOutput(
             sae_in=x, sae_out=output, feature_acts=codes, hidden_pre=u, loss=loss, losses={"mse_loss": raw}
         )
@@ -203,6 +205,13 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
     def _replica(self) -> dict[str, Tensor]:
         named = {"weights": self.W_dec, "scale": self.output_scale, "bias": self.b_enc, "pre_bias": self.b_dec}
         return {name: each.detach()[None] for name, each in named.items()}
+
+    @torch.no_grad()
+    def _calibrate(self, x: Tensor) -> None:
+        """Start the biases at quantiles of u on the first batch, where `start_frequency` says so."""
+        if self._seen is None and not int(self.steps_done):
+            unit = x.to(self.dtype) / self._norm(x)
+            self._network(len(x)).calibrate(self._replica(), lambda n_rows: unit[-n_rows:][None])
 
     @torch.no_grad()
     def _control(self) -> None:
@@ -239,7 +248,7 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
         self.input_norm.div_(scaling_factor)
         self.cfg.normalize_activations = "none"
 
-    def fold_W_dec_norm(self) -> None:  # noqa: N802 - SAELens' name
+    def fold_W_dec_norm(self) -> None:
         """Do nothing: the norms of W_dec are 1."""
 
     def log_histograms(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Parameter:
             value = math.nan
         inside = (self.low < value if self.low_open else self.low <= value) and value <= self.high
         if not (inside and math.isfinite(value) and (value.is_integer() or not self.integer)):
-            raise ValueError(f"{self.name}={text!r}, but should be {self.wanted}")
+            raise ValueError(f"{self.name}={' '.join(text.split())}, but should be {self.wanted}")
         return int(value) if self.integer else value
 
 

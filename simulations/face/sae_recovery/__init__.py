@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from simulations.algorithms.base import Fitted as Fitted
     from simulations.data.model import Model as Model
     from simulations.data.source import Source as Source
-    from simulations.measures.score import Score as Score
+    from simulations.measures.numbers import Score as Score
     from simulations.measures.score import consistency as consistency
     from simulations.measures.score import frequencies as frequencies
     from simulations.measures.score import score as score
@@ -61,7 +61,8 @@ _HOME = {
     "Source": "simulations.data.source",
     "Fitted": "simulations.algorithms.base",
     "Cell": "simulations.runs.cell",
-    **dict.fromkeys(("Score", "score", "score_file", "consistency", "frequencies"), "simulations.measures.score"),
+    "Score": "simulations.measures.numbers",
+    **dict.fromkeys(("score", "score_file", "consistency", "frequencies"), "simulations.measures.score"),
     **dict.fromkeys(("algorithm", "fit"), "sae_recovery.fitting"),
     **dict.fromkeys(("run", "read_rows"), "sae_recovery.rows"),
     "sweep": "sae_recovery.sweeping",

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import fields
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from sae_recovery.functions import made, of_function
 from simulations.algorithms.autoencoders.base import Whole
 from simulations.algorithms.base import Algorithm, Fitted, Runtime, algorithm_class
 from simulations.base.checks import one_of
-from simulations.base.settings import unknown
 from simulations.data.arrays import source_of
 from simulations.data.model import Model
 from simulations.data.source import Source
+
+
+class Estimator(ABC):
+    """What holds the settings of an algorithm and of its fit."""
+
+    @abstractmethod
+    def settings(self) -> Algorithm:
+        """Return the algorithm, its settings checked."""
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """Return seed, center, device, dtype and threads of the fit."""
 
 
 def algorithm(name: Any, **settings: Any) -> Algorithm:
@@ -25,11 +37,9 @@ def algorithm(name: Any, **settings: Any) -> Algorithm:
     >>> algorithm("topk", k=3).k
     3
     """
-    from sae_recovery.learners import DictionaryLearner
-
-    if isinstance(name, type) and issubclass(name, DictionaryLearner):
+    if isinstance(name, type) and issubclass(name, Estimator):
         name = name()
-    if isinstance(name, DictionaryLearner):
+    if isinstance(name, Estimator):
         name = name.settings()
     if isinstance(name, Algorithm):
         return name.replace(**settings) if settings else name
@@ -38,21 +48,11 @@ def algorithm(name: Any, **settings: Any) -> Algorithm:
     if isinstance(name, str):
         return made(algorithm_class(name), settings)
     if callable(name):
-        from sae_recovery.functions import of_function
-
         return of_function(name, settings)
     raise ValueError(f"algorithm={name!r}, but should be a name, an algorithm, or a function that trains")
 
 
 _algorithm = algorithm  # `fit` has a parameter of that name
-
-
-def made(kind: type[Algorithm], settings: dict[str, Any]) -> Algorithm:
-    """Return an algorithm of this class; raises ValueError, suggesting the nearest, for a setting it does not have."""
-    known = [each.name for each in fields(kind)]
-    if foreign := [each for each in settings if each not in known]:
-        raise unknown(foreign, known, f"algorithm={kind.name}")
-    return kind(**settings)
 
 
 def fit(
@@ -82,9 +82,7 @@ def fit(
     >>> fit("topk", X, k=2, n_neurons=16, n_steps=5).encode(X[:3]).shape
     (3, 16)
     """
-    from sae_recovery.learners import DictionaryLearner
-
-    if isinstance(algorithm, DictionaryLearner):
+    if isinstance(algorithm, Estimator):
         own = algorithm.options()
         seed = own["seed"] if seed is None else seed
         center = own["center"] if center is None else center
@@ -104,7 +102,7 @@ def _source(chosen: Algorithm, data: Any, seed: int | None, center: bool | None)
     """Return the source of the data, with this seed; of a Model the one that the algorithm works on."""
     if isinstance(data, Model):
         chosen.check(data.replace(n_samples=data.n_samples or chosen.usual_samples))
-        source: Source = data.fixed() if chosen.full_batch else data.stream()
+        source: Source = copy.copy(data.fixed() if chosen.full_batch else data.stream())  # which others share
     elif isinstance(data, Source):
         source = copy.copy(data)
     else:

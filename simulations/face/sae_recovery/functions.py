@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from simulations.algorithms.base import Algorithm
-from simulations.algorithms.foreign import foreign
+from simulations.algorithms.kinds.foreign import foreign
+from simulations.base.settings import unknown
 
 _HELD: dict[str, Callable[..., Any]] = {}  # functions that no import finds, by the name they go by here
+
+
+def made(kind: type[Algorithm], settings: dict[str, Any]) -> Algorithm:
+    """Return an algorithm of this class; raises ValueError, suggesting the nearest, for a setting it does not have."""
+    known = [each.name for each in fields(kind)]
+    if foreign := [each for each in settings if each not in known]:
+        raise unknown(foreign, known, f"algorithm={kind.name}")
+    return kind(**settings)
 
 
 def of_function(train: Callable[..., Any], settings: dict[str, Any]) -> Algorithm:
     """Return the algorithm that calls a function; `settings` are n_neurons, n_steps and those that are its own.
 
-    Raises ValueError for a function that does not take what the suite gives (simulations.algorithms.foreign).
+    Raises ValueError for a function that does not take what the suite gives (simulations.algorithms.kinds.foreign).
     """
-    from sae_recovery.fitting import made
-
     return made(foreign(name_of(train)), settings)
 
 

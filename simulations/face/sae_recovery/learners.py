@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from sae_recovery.fitting import Estimator, algorithm, fit
 from simulations.algorithms.base import Algorithm, Fitted, discover
 from simulations.base.checks import suggestion
 from simulations.base.settings import default_text
@@ -21,7 +22,7 @@ from simulations.data.matrices import Array, matrix
 OPTIONS: dict[str, Any] = {"seed": None, "center": None, "device": "auto", "dtype": "float32", "threads": 1}
 
 
-class DictionaryLearner:
+class DictionaryLearner(Estimator):
     """Learn a dictionary of M directions from rows of X (N, d); `transform` returns the codes (N, M).
 
     `algorithm` is a name, another algorithm or a training function, and `settings` are its settings; further `seed`,
@@ -66,8 +67,6 @@ class DictionaryLearner:
 
     def settings(self) -> Algorithm:
         """Return the algorithm with these settings; raises ValueError for a value that is not allowed."""
-        from sae_recovery.fitting import algorithm
-
         given = {name: value for name, value in self.get_params().items() if name not in OPTIONS}
         chosen = given.pop("algorithm", self.chosen)
         return algorithm(chosen, **{name: value for name, value in given.items() if value is not None})
@@ -78,8 +77,6 @@ class DictionaryLearner:
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from rows of X (N, d), or from any data that `sae_recovery.fit` takes; `y` is not used."""
-        from sae_recovery.fitting import fit
-
         if hasattr(X, "shape") or hasattr(X, "__array__") or isinstance(X, (list, tuple)):
             X = matrix(X)
         self.fitted_ = fit(self, X)

@@ -20,8 +20,9 @@ from simulations.algorithms.base import Job, Runtime, Trace, algorithm_class
 from simulations.base.files import StorageError
 
 METHODS: dict[str, dict[str, Any]] = {
-    "gba": {"algorithm": "gba", "n_groups": 4, "gain": 0.3, "buffer_steps": 5},
-    "gba-quantile": {"algorithm": "gba", "n_groups": 4, "controller": "quantile", "buffer_steps": 5},
+    "gba": {"algorithm": "gba", "n_groups": 4, "gain": 0.3, "buffer_steps": 5, "schedule": "constant"},
+    "gba-quantile": {"algorithm": "gba", "n_groups": 4, "controller": "quantile", "buffer_steps": 5,
+                     "schedule": "constant"},
     "jumprelu": {"algorithm": "jumprelu", "bandwidth": 0.2, "initial_bias": -0.05},
     "batchtopk": {"algorithm": "batchtopk"},
     "adamw": {"algorithm": "l1", "optimizer": "adamw", "schedule": "linear"},
@@ -29,7 +30,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "frozen": {"algorithm": "l1", "pre_bias": "mean"},
     "gated": {"algorithm": "gated"},
     "topk-untied": {"algorithm": "topk-untied", "dead_samples": 64, "k_aux": 5},
-}
+}  # fmt: skip
 method = pytest.mark.parametrize("name", METHODS)
 
 
@@ -168,7 +169,7 @@ def test_a_diverged_training_stays_so(tmp_path: Path) -> None:
         ({"gain": 0.2}, "holds another run: gain=0.3 there, 0.2 here"),
         ({"support_law": "zipf"}, "holds another run: support_law='uniform' there, 'zipf:1.0' here"),
         ({"n_samples": 100}, "holds another run: n_samples=None there, 100 here"),
-        ({"pre_bias": "zero"}, "holds another run: pre_bias='learned' there, 'zero' here"),
+        ({"pre_bias": "learned"}, "holds another run: pre_bias='zero' there, 'learned' here"),
     ],
 )
 def test_a_checkpoint_of_other_settings_is_refused(change: dict[str, Any], told: str, tmp_path: Path) -> None:

@@ -61,20 +61,21 @@ def test_nothing_trained_is_the_start() -> None:
     found = fit(small("gba", n_steps=0))
     assert found.trace.steps == [0] and found.trace.samples == [0]
     np.testing.assert_array_equal(found.dictionary, found.before.dictionary)
-    assert found.results == {}
+    assert set(found.results) == {"mean_bias"}
 
 
 def test_restarts_are_all_starts_and_the_first_is_the_fit() -> None:
     alone, found = fit(small("topk")), fit(small("topk", n_restarts=3))
     assert alone.restarts == [] and len(found.restarts) == 3
-    np.testing.assert_array_equal(found.dictionary, alone.dictionary)
+    # Twelve steps, in each an ulp of 1/2 in float32: the vectors of the optimiser end elsewhere with more replicas.
+    np.testing.assert_allclose(found.dictionary, alone.dictionary, rtol=0, atol=12 * 2**-24)
     np.testing.assert_array_equal(found.restarts[0].dictionary, found.dictionary)
     assert not np.isclose(found.restarts[1].dictionary, found.restarts[2].dictionary).all(1).any()
 
 
 def test_results_of_the_controller_and_targets() -> None:
     found = fit(small("gba", n_steps=40))
-    assert set(found.results) <= {"steps_to_target", "control_fluctuation"} and found.results
+    assert set(found.results) <= {"steps_to_target", "control_fluctuation", "mean_bias"} and len(found.results) > 1
     np.testing.assert_allclose(np.unique(found.target_frequency), np.geomspace(0.001, 0.5, 4), rtol=1e-6)  # float32
     assert fit(small("topk")).target_frequency is None and fit(small("topk")).results == {}
 

@@ -210,10 +210,16 @@ def _fit(settings: Foreign, source: Source, runtime: Runtime) -> Fitted:
     checks.check_batch(settings.batch_size, source.n_samples)
     batches, arguments = Batches(source, settings.batch_size), _arguments(settings, source, runtime)
     begin = time.perf_counter()
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(runtime.threads)  # processes side by side use the other cores
     try:
         returned = type(settings).function(batches, **arguments)
     except Exception as error:
         raise RuntimeError(" ".join(f"{settings.name}: {type(error).__name__}: {error}".split())) from error
+    finally:
+        torch.set_num_threads(threads)
     seconds = time.perf_counter() - begin - batches.seconds
     extra: Any = {}
     if isinstance(returned, tuple):

@@ -1,0 +1,92 @@
+"""Our autoencoders against SAELens' own code: paired differences of recovery, a panel a world."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from figures import intervals
+from figures import rows as checks
+from figures.style import BLACK, BLUE, DOUBLE_COLUMN, VERMILLION, heading, legend_below, new_figure, open_axes, styled
+
+RECOVERY = "feature_recovery_rate"
+OURS = "ours"
+# Of an arm "WORLD: METHOD SIDE": the sides that ours is compared with, by colour, marker and place.
+SIDES = {
+    "SAELens": ("SAELens, same recipe", BLUE, "o", -0.16),
+    "defaults": ("SAELens, as it comes", VERMILLION, "s", 0.16),
+}
+WORLD = ("n_features", "d_model", "sparsity", "support_law", "coefficient_law", "dictionary_law", "noise")
+COLUMNS = 3
+
+
+@styled
+def plot(rows: pd.DataFrame) -> Figure:
+    """Return a panel a world: recovery of SAELens' code minus that of ours, by method, means over pairs of equal seed.
+
+    Intervals of paired differences; beside the name of a method is the mean recovery of ours.  A side that is not in
+    the rows is left blank.  Raises ValueError for rows without the columns it reads, or in which another setting
+    varies.
+    """
+    table = checks.prepare(rows, free=WORLD, results=(RECOVERY,), by_arm=True)
+    table = table.assign(**_parts(table["arm"]))
+    worlds, names = (list(dict.fromkeys(table[name])) for name in ("world", "method"))
+    across = min(COLUMNS, len(worlds))
+    down = math.ceil(len(worlds) / across)
+    figure = new_figure(DOUBLE_COLUMN, 0.9 + (0.6 + 0.22 * len(names)) * down)
+    panels = figure.subplots(down, across, squeeze=False, sharex=True).flatten()
+    for axes, world in zip(panels, worlds, strict=False):
+        _panel(axes, table[table["world"] == world], names)
+        axes.set_title(world)
+    for axes in panels[len(worlds) :]:
+        axes.set_visible(False)
+    for axes in panels[max(0, len(worlds) - across) : len(worlds)]:
+        axes.set_xlabel("recovery, theirs minus ours")
+        axes.tick_params(axis="x", labelbottom=True)
+    sizes = checks.counts(table, n="n_features", d="d_model", M="n_neurons")
+    notes = checks.title(sizes, intervals.note(table["seed"].nunique()))
+    heading(figure, "Do our autoencoders recover what SAELens' own code recovers?", notes)
+    legend_below(figure, [_handle(side) for side in SIDES], len(SIDES))
+    return figure
+
+
+def _parts(arms: pd.Series) -> dict[str, list[str]]:
+    """Return world, method and side of each arm; raises ValueError for one that is not "WORLD: METHOD SIDE"."""
+    found: dict[str, list[str]] = {"world": [], "method": [], "side": []}
+    for arm in map(str, arms):
+        world, colon, rest = arm.partition(": ")
+        method, space, side = rest.rpartition(" ")
+        if not (colon and space and side in (OURS, *SIDES)):
+            raise ValueError(f"arm={arm!r}, but should be WORLD: METHOD SIDE, of side {', '.join((OURS, *SIDES))}")
+        for name, part in zip(found, (world, method, side), strict=True):
+            found[name].append(part)
+    return found
+
+
+def _panel(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
+    """Draw the differences of one world, a line a method."""
+    labels = []
+    for y, name in enumerate(names):
+        part = table[table["method"] == name].set_index("seed")
+        ours = part.loc[part["side"] == OURS, RECOVERY]
+        value = intervals.mean(ours, 0, 1)
+        labels.append(f"{name} ({value.value:.2f})" if value.n_values else name)
+        for side, (_, colour, marker, shift) in SIDES.items():
+            theirs = part.loc[part["side"] == side, RECOVERY]
+            change = intervals.mean(theirs - ours.reindex(theirs.index), -1, 1)
+            if change.n_values:
+                intervals.bar(axes, change, y + shift, color=colour, gid=f"interval-{side}-{name}")
+                axes.plot(change.value, y + shift, gid=f"{side}-{name}", color=colour, marker=marker, markersize=4)
+    axes.axvline(0, color=BLACK, linewidth=0.8)
+    axes.set_yticks(range(len(names)), labels)
+    axes.set(xlim=(-1.05, 1.05), ylim=(len(names) - 0.5, -0.5))
+    open_axes(axes, "x")
+
+
+def _handle(side: str) -> Line2D:
+    label, colour, marker, _ = SIDES[side]
+    return Line2D([], [], label=label, color=colour, marker=marker, markersize=4, linestyle="")

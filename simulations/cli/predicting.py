@@ -1,0 +1,75 @@
+"""The commands that only calculate: what the theory predicts of a setting, and a setting that reaches a target."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+from simulations.cli.flags import add_settings, flag, given_settings, settings_of
+from simulations.cli.printing import part
+
+PROBLEM = ("n_features", "d_model", "sparsity")
+LEARNT = ("target_frequency", "n_samples", "n_steps", "n_neurons", "center", "target_recovery")
+THRESHOLD = 0.9  # tau of every measured recovery rate
+FEWEST = 0.5  # firings of a feature's samples at the start, p N s / n, below which the theory is rough
+
+
+def add_predict(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `width`: those that the theory uses, and without help the others, which are refused."""
+    used = PROBLEM + LEARNT
+    add_settings(parser, used)
+    for name in sorted(settings_of("width") - set(used)):
+        parser.add_argument(flag(name), nargs="?", const="", default=None, help=argparse.SUPPRESS)
+
+
+def predict(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the theory predicts of the setting; raises ValueError for what it does not know."""
+    from simulations.runs.cell import Cell
+    from theory.recovery_prediction import predict as predicted
+
+    given = given_settings(args)
+    for name in given:
+        if name not in PROBLEM + LEARNT:
+            raise ValueError(
+                f"{name} is given, but the theory is of the canonical model: {', '.join(PROBLEM + LEARNT)}"
+            )
+    setting = Cell(instrument="width", **given)
+    values = {name: getattr(setting, name) for name in PROBLEM + LEARNT}
+    found = predicted(**values, threshold=THRESHOLD)
+    told = {name: float(value) for name, value in found._asdict().items()}
+    return told | {"note": _note(values, told)} | {part("settings that were used"): values | {"threshold": THRESHOLD}}
+
+
+def _note(values: dict[str, Any], told: dict[str, float]) -> str:
+    """Return what every number holds for, and where the theory is rough or has no number."""
+    per_feature = values["n_samples"] / values["n_features"]
+    notes = [f"all for T = {values['n_steps']}, tau = {THRESHOLD:g}, N/n = {per_feature:.4g}"]
+    if values["target_frequency"] * per_feature * values["sparsity"] < FEWEST:
+        notes.append("rough: fewer than one sample of two features fires at the start (p N s / n < 1/2)")
+    if math.isinf(told["required_width"]):
+        notes.append(f"unreachable: no width reaches a recovery rate of {values['target_recovery']:g}")
+    if math.isnan(told["critical_frequency"]):
+        notes.append("no critical frequency: half of the features are kept at no p, or at every p looked at")
+    return "; ".join(notes)
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of plan: the problem and the target."""
+    add_settings(parser, (*PROBLEM, "target_recovery"))
+    text = "subtract the mean of the data (default True)"
+    parser.add_argument("--center", action=argparse.BooleanOptionalAction, default=True, help=text)
+
+
+def plan(args: argparse.Namespace) -> dict[str, Any]:
+    """Return a setting that is predicted to reach the target; raises ValueError where none does."""
+    from simulations.runs.cell import Cell
+    from theory.plan import plan as planned
+
+    given = {name: value for name, value in given_settings(args).items() if name != "center"}
+    setting = Cell(instrument="width", **given)
+    values = {name: getattr(setting, name) for name in (*PROBLEM, "target_recovery")} | {"center": args.center}
+    found = planned(**values, threshold=THRESHOLD)
+    per_feature = found.n_samples / values["n_features"]
+    note = f"all for T = {found.n_steps}, tau = {THRESHOLD:g}, N/n = {per_feature:.4g}; fixed bias, uniform start"
+    return found._asdict() | {"note": note, part("settings that were used"): values | {"threshold": THRESHOLD}}
