@@ -32,6 +32,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     free = ("target_frequency", "n_samples")
     table = checks.prepare(rows, free=free, needs=free, results=(RESULT,), series=("arm", HISTORY))
     checks.one_value(table, "center")
+    failed = int((table["status"] != "ok").sum())
     table = table[table["status"] == "ok"].dropna(subset=[HISTORY])
     if table.empty:
         raise ValueError("rows=0, but should be at least one finished run")
@@ -47,7 +48,7 @@ def plot(rows: pd.DataFrame) -> Figure:
         one = part.iloc[0]
         sizes = tuple(int(one[name]) for name in ("n_features", "d_model", "sparsity"))
         ends = float(part["target_frequency"].min()), float(part["target_frequency"].max())
-        line = predicted(*sizes, *ends, int(n_samples), int(one["n_steps"]), bool(one["center"]))
+        line = predicted(*sizes, *ends, int(str(int(one["n_samples"]))), int(one["n_steps"]), bool(one["center"]))
         axes.plot(np.arange(FIRST_STEP, len(line)), line[FIRST_STEP:], color=style["color"], linewidth=1.1)
     if any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).any() for line in axes.lines):
         axes.set_yscale("log")
@@ -58,7 +59,9 @@ def plot(rows: pd.DataFrame) -> Figure:
     seeds = table["seed"].nunique()
     centred = "centred data" if bool(table["center"].iloc[0]) else "not centred"
     sizes_told = checks.counts(table, n="n_features", d="d_model", s="sparsity")
-    notes = checks.title(sizes_told, centred, "half of the features kept", "$\\tau$ = 0.9", intervals.note(seeds))
+    failures = f"{failed} runs failed" if failed else ""
+    told = (sizes_told, centred, "half of the features kept", "$\\tau$ = 0.9", failures, intervals.note(seeds))
+    notes = checks.title(*told)
     heading(figure, "How does the critical p erode with the steps?", notes)
     n = float(table["n_features"].iloc[0])
     handles = [_handle(f"$N/n$ = {each / n:g}", styles[each]) for each in styles]

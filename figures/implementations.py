@@ -45,10 +45,10 @@ def plot(rows: pd.DataFrame) -> Figure:
     for axes in panels[len(worlds) :]:
         axes.set_visible(False)
     for axes in panels[max(0, len(worlds) - across) : len(worlds)]:
-        axes.set_xlabel("recovery, theirs minus ours")
+        axes.set_xlabel("theirs minus ours")
         axes.tick_params(axis="x", labelbottom=True)
     sizes = checks.counts(table, n="n_features", d="d_model", M="n_neurons")
-    notes = checks.title(sizes, intervals.note(table["seed"].nunique()))
+    notes = checks.title("recovery rate (cosine > 0.9)", sizes, intervals.note(table["seed"].nunique()))
     heading(figure, "Do our autoencoders recover what SAELens' own code recovers?", notes)
     legend_below(figure, [_handle(side) for side in SIDES], len(SIDES))
     return figure

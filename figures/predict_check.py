@@ -28,8 +28,8 @@ _success = cache(success)  # a second each
 def plot(rows: pd.DataFrame) -> Figure:
     """Return measured recovery, mean over seeds, against what theory predicts of it, a point a setting and width.
 
-    Colours are centred or not, markers the width over n.  The staircase is the calibration: the mean measured rate where
-    the predicted one is in a fifth of its range.  The title has the root mean square and the mean of the error.
+    Colours are centred or not, markers the width over n.  The staircase is the calibration: the mean measured rate
+    where the predicted one is in a fifth of its range.  The title has the root mean square and the mean of the error.
     Raises ValueError for rows without the columns it reads.
     """
     free, needs = (*SETTING, "n_neurons"), ("target_frequency", "n_neurons")
@@ -40,7 +40,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, gid="diagonal")
     ratios = phase.distinct(pairs["ratio"])
     for (center, ratio), part in pairs.groupby(["center", "ratio"]):
-        marker = MARKERS[int(np.searchsorted(ratios, ratio)) % len(MARKERS)]
+        marker = MARKERS[int(np.searchsorted(ratios, float(str(ratio)))) % len(MARKERS)]
         for predicted, measured in zip(part["predicted"], part["measured"], strict=True):
             intervals.bar(axes, predicted, measured, color=COLOURS[bool(center)], linewidth=0.6, alpha=0.6)
         values = [each.value for each in part["measured"]]
@@ -63,13 +63,12 @@ def compared(table: pd.DataFrame) -> pd.DataFrame:
     """Return for each setting and width: center, ratio M/n, predicted rate and the measured one (intervals.Mean)."""
     found = []
     for key, part in table.dropna(subset=[RESULT]).groupby(list(SETTING)):
-        *sizes, center = key
-        n, d, s, p, n_samples, n_steps = sizes
-        law = _success(int(n), int(d), int(s), float(p), int(n_samples), int(n_steps), center=bool(center))
+        n, d, s, p, n_samples, n_steps, center = (float(each) for each in np.array(key, dtype=float))
+        law = _success(int(n), int(d), int(s), p, int(n_samples), int(n_steps), center=bool(center))
         for width, draws in part.groupby("n_neurons"):
+            ratio, rate = float(str(width)) / n, float(law.recovery_rate(float(str(width))))
             measured = intervals.mean(draws[RESULT], 0.0, 1.0)
-            predicted = float(law.recovery_rate(width))
-            found.append({"center": bool(center), "ratio": width / n, "predicted": predicted, "measured": measured})
+            found.append({"center": bool(center), "ratio": ratio, "predicted": rate, "measured": measured})
     if not found:
         raise ValueError("pairs=0, but should be at least one finished simulation")
     return pd.DataFrame(found)
@@ -92,9 +91,9 @@ def _errors(pairs: pd.DataFrame, table: pd.DataFrame) -> str:
     rms, mean = math.sqrt(float((error**2).mean())), float(error.mean())
     seeds = table["seed"].nunique()
     note = intervals.note(seeds)
-    steps = phase.distinct(table["n_steps"])
+    steps, failed = phase.distinct(table["n_steps"]), int((table["status"] != "ok").sum())
     told = f"{n_settings} settings, $T$ = {steps[0]:.0f} to {steps[-1]:.0f}, $\\tau$ = 0.9, rms error {rms:.3f}"
-    return checks.title(f"{told}, mean error {mean:+.3f}", note)
+    return checks.title(f"{told}, mean error {mean:+.3f}", f"{failed} runs failed" if failed else "", note)
 
 
 def _handle(label: str, colour: str, marker: str) -> Line2D:

@@ -20,7 +20,17 @@ COMMON = (
 OWN = (
     *("algorithm", "instrument", "center", "controller", "activation", "gain", "gain_ratio", "relaxation"),
     *("buffer_steps", "dead_frequency", "n_groups", "high_target_frequency", "low_target_frequency"),
-    *("target_frequency", "k", "penalty", "penalty_kind", "bandwidth", "initial_bias", "initial_scale", "pre_bias"),
+    *(
+        "target_frequency",
+        "k",
+        "penalty",
+        "penalty_kind",
+        "bandwidth",
+        "initial_bias",
+        "start_frequency",
+        "initial_scale",
+        "pre_bias",
+    ),
     *("initialization", "bias_policy", "step_size", "evaluation", "options"),
 )
 WORDS = frozenset(
@@ -72,7 +82,7 @@ def prepare(
         for arm, part in table.groupby("arm", sort=False):
             for name in OWN:
                 one_value(part, name, free, f" for {arm}")
-    return table
+    return table.copy()  # in one block: a figure may add columns
 
 
 def one_per_cell(table: pd.DataFrame, cell: Sequence[str], columns: Sequence[str]) -> None:

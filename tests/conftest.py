@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulations.data import model
+from simulations.instruments import simulation
 
 
 @pytest.fixture(autouse=True)
 def _fresh_data() -> Iterator[None]:
-    model._stream.cache_clear()
+    simulation._stream.cache_clear()
     yield
-    model._stream.cache_clear()
+    simulation._stream.cache_clear()

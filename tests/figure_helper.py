@@ -13,7 +13,7 @@ from simulations.runs.cell import Cell
 PROFILE = "0.08:0.25:0.03 0.09:0.5:0.04 0.1:0:0"
 RESULTS = (
     *("feature_recovery_rate", "feature_recovery_rate_080", "l0", "fraction_variance_unexplained", "consistency"),
-    *("consistency_top", "consistency_chance", "learnable_fraction", "log10_required_width"),
+    *("consistency_top", "consistency_chance", "learnable_fraction", "log10_required_width", "mean_bias"),
     *("log10_required_width_low", "log10_required_width_high", "predicted_recovery_rate"),
     *("predicted_recovery_rate_low", "predicted_recovery_rate_high"),
     *(f"{unit}_to_recovery_{level}" for unit in ("samples", "seconds") for level in ("090", "099")),
@@ -46,7 +46,8 @@ def made_up(cell):
     if trained:
         bins = "5 " + "0 " * 10 + "10 5" + " 0" * 8
         found |= {"recovery_steps": f"0 10 {n_steps}", "l0": 1 + 9 * frr, "frequency_histogram": bins}
-        found |= {"frequency_histogram_start": "0 " * 20 + "20", "fraction_variance_unexplained": 1 - frr / 2}
+        found |= {"frequency_histogram_start": "0 " * 20 + "20", "fraction_variance_unexplained": 1 - frr / 2,
+                  "mean_bias": -frr / 2}  # fmt: skip
         found |= {"consistency": frr, "consistency_top": frr / 3, "consistency_chance": 1e-20}
         found |= {"selectivity_profile": "0:0.9 5:0.4 10:0.5"}
     return found

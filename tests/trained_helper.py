@@ -51,9 +51,11 @@ def job_of(**flat: Any) -> Job:
 
 
 def small(name: str, **given: Any) -> Job:
-    """Return a small job of a method; `initial_scale` is of tied ones only."""
+    """Return a small job of a method; `initial_scale` is of tied ones only, which learn b_pre here like all else."""
     own = METHODS.get(name) or UNTIED[name]
-    usual = SMALL if name in METHODS else {key: value for key, value in SMALL.items() if key != "initial_scale"}
+    usual = SMALL | {"pre_bias": "learned"}
+    if name not in METHODS:
+        usual = {key: value for key, value in SMALL.items() if key != "initial_scale"}
     return job_of(**(usual | own | given))
 
 

@@ -12,7 +12,8 @@ from theory.recovery_prediction import success, success_by_step
 
 SAMPLES_PER_FEATURE = 100  # ours: the ratio N/n at which the prediction was compared with simulations
 LONGEST = 6  # ours: steps; later ones cost and erode
-LIKELIEST, N_FREQUENCIES = 0.06, 5  # ours: the target frequencies that are looked at
+LIKELIEST, N_FREQUENCIES = 0.03, 4  # ours: the target frequencies that are looked at
+N_FINE = 2  # ours: of the roughly cheapest, how many are predicted finely
 WIDTH_MARGIN = 2.0  # ours: the width is this many times the predicted one; PREDICTION.md says how often it held
 
 
@@ -37,7 +38,7 @@ def plan(
 ) -> Plan:
     """Return a cheap setting (cost N s M T) that is predicted to recover `target_recovery` in (0, 1) of the features.
 
-    N = 100 n; p and T are searched roughly, the width is then predicted finely and doubled for safety.
+    N = 100 n; p and T are searched roughly, the best two predicted finely, and the width is doubled for safety.
     Other arguments as in `predicted_recovery_rate`.  Raises ValueError for arguments out of range, and when no setting
     that was looked at reaches the target.
     """
@@ -46,22 +47,24 @@ def plan(
     n_samples = SAMPLES_PER_FEATURE * int(at_least("n_features", n_features, 2))
     sizes = (n_features, d_model, sparsity)
 
-    def cheapest(frequency: float) -> tuple[float, float, int]:
-        """Return the smallest log (width T) at p over 1 .. T steps, with p and its T."""
+    def costs(frequency: float) -> list[tuple[float, float, int]]:
+        """Return log (width T) at p after 1 .. T steps, roughly, with p and T, where it is finite."""
         found = success_by_step(*sizes, frequency, n_samples, LONGEST, center=center, threshold=threshold, rough=True)
-        costs = [(math.log(each.width(target) * step), frequency, step) for step, each in enumerate(found) if step]
-        return min(costs)
+        widths = [(each.width(target), step) for step, each in enumerate(found) if step]
+        return [(math.log(width * step), frequency, step) for width, step in widths if math.isfinite(width)]
 
     # Rarer than that, fewer than one sample of each feature fires at the start: luck is no longer Gaussian.
     rarest = n_features / (n_samples * sparsity)
-    looked = [cheapest(float(p)) for p in np.geomspace(rarest, LIKELIEST, N_FREQUENCIES)]
-    for cost, frequency, n_steps in sorted(looked)[:2]:
-        if math.isinf(cost):
-            break
+    rough = [each for p in np.geomspace(rarest, LIKELIEST, N_FREQUENCIES) for each in costs(float(p))]
+    plans: list[Plan] = []
+    for _, frequency, n_steps in sorted(rough)[:N_FINE]:
         found = success(*sizes, frequency, n_samples, n_steps, center=center, threshold=threshold)
         width = WIDTH_MARGIN * found.width(target)
         if math.isfinite(width):
-            return Plan(frequency, n_steps, n_samples, math.ceil(width), float(found.recovery_rate(math.ceil(width))))
+            rate = float(found.recovery_rate(math.ceil(width)))
+            plans.append(Plan(frequency, n_steps, n_samples, math.ceil(width), rate))
+    if plans:
+        return min(plans, key=lambda each: each.n_neurons * each.n_steps)
     raise ValueError(
         f"no plan: target_recovery={target} is predicted at no width for n_features={n_features}, d_model={d_model}, "
         f"sparsity={sparsity}, center={center}, p in [{rarest}, {LIKELIEST}], up to {LONGEST} steps; lower the target"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ N_REPLICAS, N_RIVALS = 64, 1024  # ours: nodes; with four times as many the crit
 ROUGH_REPLICAS, ROUGH_RIVALS = 16, 256  # ours: nodes of the search for a bracket
 BIAS_STEP = 0.25  # ours: of the search; a band of learnability narrower than this may be missed
 FEW_FIRINGS = 10  # ours: below this expected number of firings for its feature, a neuron is not predicted
-REFINEMENTS = 6  # ours: halvings of a bracket, which leaves BIAS_STEP / 64
+REFINEMENTS = 2  # ours: of a bracket of BIAS_STEP, where a straight line crosses; then a third line
 
 
 def learnable_fraction(
@@ -114,6 +115,7 @@ def critical_frequency(
     if edge not in ("upper", "lower"):
         raise ValueError(f"edge={edge!r}, but should be upper or lower")
 
+    @cache
     def excess(bias: float, n_replicas: int = N_REPLICAS, n_rivals: int = N_RIVALS) -> float:
         nodes = model.nodes(n_replicas, n_rivals)
         return _share_above(alignments(model, bias, nodes)[-1], tau) - level
@@ -134,7 +136,7 @@ def _silent_bias(model: Model) -> float:
 def _first_crossing(excess: Callable[..., float], start: float, end: float) -> float | None:
     """Return the bias nearest `start` at which `excess` goes from negative to 0, walking towards `end`.
 
-    A rough walk finds a bracket, which the full nodes correct and halve.  None without a crossing, or when `excess` is
+    A rough walk finds a bracket, which the full nodes correct and narrow.  None without a crossing, or when `excess` is
     not negative at `start`.
     """
     step = math.copysign(BIAS_STEP, end - start)
@@ -149,8 +151,8 @@ def _first_crossing(excess: Callable[..., float], start: float, end: float) -> f
         return None
     outer, inner = start + (k - 1) * step, start + k * step
     low = excess(outer)
-    for _ in range(REFINEMENTS - 2):
-        middle = (outer + inner) / 2
+    for _ in range(REFINEMENTS):
+        middle = outer + (inner - outer) * min(max(low / (low - high), 0.1), 0.9)
         value = excess(middle)
         if value < 0:
             outer, low = middle, value

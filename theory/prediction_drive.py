@@ -157,7 +157,7 @@ class Population:
         return np.asarray(np.einsum("rk,rk->r", self.mass[:, self.first : self.first + self.n_cells], table))
 
     def at_rivals(self, *tables: FloatArray) -> FloatArray:
-        """Interpolate four tables over the grid, each (R, cells), at the rivals: 4 of (R, K), beyond the grid in a line.
+        """Interpolate four tables over the grid, each (R, cells), at the rivals: 4 of (R, K), in a line beyond it.
 
         In the precision of the projections.
         """

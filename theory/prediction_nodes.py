@@ -24,7 +24,8 @@ class Nodes(NamedTuple):
 
     weight (K,) sums to n - 1; overlap (R, K) is <v_1, v_k>/||v_1||; cooccurrence (R, K) the number of samples that hold
     both features, over its mean; sampling and fresh (T, R, K) are N(0, 1); of the feature itself: norm (R,) is
-    ||v_1||, own_sampling and occurrence (R,) are N(0, 1), and radius (T, R) the length of a Gaussian vector in d - t - 1 dimensions.
+    ||v_1||, own_sampling and occurrence (R,) are N(0, 1): the luck of its samples and of their number, and radius
+    (T, R) the length of a Gaussian vector in d - t - 1 dimensions.
     Without `start` the neuron starts at the feature.
     """
 

@@ -103,6 +103,8 @@ class Frame:
         energy = weight * apart
         fresh = _products(self._gaussian[: self.n_shown], energy)
         beside = fresh - self.position * _sum(fresh, self.position)[:, None]
+        if self.nodes.start is None:  # there the overlaps, even over the groups, shape every direction that is asked
+            beside[:, 0] = 0
         size = _sum(energy, energy)
         chance = np.sqrt(_sum(energy, apart) / np.maximum(size, np.finfo(c.dtype).tiny))
         return along - (1 - np.minimum(chance, 1))[:, None] * beside

@@ -20,9 +20,9 @@ from theory.prediction_nodes import Nodes, Start
 from theory.prediction_recursion import Model, alignments
 from theory.rare_events import cosine_of_tail, log_required_width, log_tail, recovery_curve
 
-N_REPLICAS, N_RIVALS, N_STARTS = 64, 384, 20  # ours: instances, rivals of each, strata of the start
+N_REPLICAS, N_RIVALS, N_STARTS = 64, 448, 28  # ours: instances, rivals of each, strata of the start
 ROUGH_REPLICAS, ROUGH_RIVALS, ROUGH_STARTS = 16, 192, 14  # ours: the search for the range of starts that matter
-ROUGH = (32, 128, 12)  # ours: of a search over settings
+ROUGH = (32, 128, 8)  # ours: of a search over settings
 FULL = 0.85  # ours: a share of the largest success beyond which starts are one stratum
 POOL = 2  # ours: how many more or fewer successes instances that are pooled may have
 FAR = 6.0  # ours: normal deviations above the bias at which a feature's samples all fire
@@ -266,7 +266,8 @@ def _outcomes(
 
 def _single_precision(nodes: Nodes) -> Nodes:
     """Return the nodes in single precision, in which the recursion runs twice as fast; tables stay in double."""
-    return nodes._replace(**{name: each.astype(np.float32) for name, each in nodes._asdict().items() if name != "start"})
+    single = {name: each.astype(np.float32) for name, each in nodes._asdict().items() if name != "start"}
+    return nodes._replace(**single)
 
 
 def _another_draw(nodes: Nodes, start: FloatArray, other: npt.NDArray[np.int64]) -> Nodes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from simulations.base import checks
@@ -37,13 +36,6 @@ def _sparsity(name: str, value: Any, model: Any) -> None:
 
 def _law(name: str, value: Any, _: Any) -> None:
     check_law(LAWS[name], value)
-
-
-@lru_cache(maxsize=4)
-def _stream(model: Model) -> Synthetic:
-    from simulations.data.synthetic import Synthetic
-
-    return Synthetic(model)
 
 
 def _samples(whole: Any) -> int:
@@ -106,11 +98,10 @@ class Model(Settings):
         return self.stream().batches(size)
 
     def stream(self) -> Synthetic:
-        """Return the endless source of this model (with `n_samples`: that repeats after so many rows).
+        """Return the endless source of this model (with `n_samples`: that repeats after so many rows)."""
+        from simulations.data.synthetic import Synthetic
 
-        Equal models share the latest few sources: what they drew to calibrate and to measure is drawn once.
-        """
-        return _stream(self)
+        return Synthetic(self)
 
     def fixed(self, n_samples: int | None = None) -> FixedSample:
         """Return the source of one sample of N rows."""

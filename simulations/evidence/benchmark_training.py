@@ -161,10 +161,7 @@ def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, An
         if (other := sae_lens_loop(topk)) is not None:
             steps["topk_sae_lens"] = other
         found = seconds_per_step(steps, batches, repeats)
-        control = {
-            name: controller_seconds(_gba(controller=name), batches, repeats)
-            for name in ("paper", "quantile")
-        }
+        control = {name: controller_seconds(_gba(controller=name), batches, repeats) for name in ("paper", "quantile")}
     finally:
         torch.set_num_threads(before)
     rates = {f"samples_per_second_{name}": topk.batch_size / seconds for name, seconds in found.items()}

@@ -39,12 +39,19 @@ def find_rows(name: str, rows: Path) -> Path:
 def draw_figures(names: Sequence[str], rows: Path, out: Path) -> list[str]:
     """Draw the figures of `names` into `out`; everything is read before anything is written.
 
+    Of several, those without rows are left out, and named on stderr.
+
     Raises ValueError for unreadable rows, rows without one that is ok, or one rows file for several figures.
     """
     if len(names) > 1 and (rows.is_file() or (rows / ROWS_FILE).is_file()):
         raise ValueError(f"--rows {rows} holds one experiment; give the folder of all runs, or name one figure")
     drawn = {}
-    for name in names:
+    missing = [name for name in names if len(names) > 1 and largest(rows, name) is None]
+    if missing:
+        print(f"no rows yet of {', '.join(missing)}", file=sys.stderr)
+    if len(missing) == len(names):
+        raise ValueError(f"no rows of any experiment at {rows}")
+    for name in (each for each in names if each not in missing):
         folder = find_rows(name, rows)
         table = read_rows(folder)
         if not (table["status"] == "ok").any():
@@ -54,9 +61,7 @@ def draw_figures(names: Sequence[str], rows: Path, out: Path) -> list[str]:
     return [str(path) for name, each in drawn.items() for path in save(each, out, name)]
 
 
-def reproduce(
-    preset: str, out: Path, n_jobs: int, seed: int, device: str, command: Sequence[str]
-) -> dict[str, Any]:
+def reproduce(preset: str, out: Path, n_jobs: int, seed: int, device: str, command: Sequence[str]) -> dict[str, Any]:
     """Run every experiment of a preset, keeping finished cells, and draw every figure beside its rows."""
     grids = {name: cells_of(experiment(name).points(preset, seed=seed, device=device)) for name in EXPERIMENTS}
     for name, cells in grids.items():  # every refusal comes before any work

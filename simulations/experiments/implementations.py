@@ -38,6 +38,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 RATES = {"quick": 5e-3, "standard": 1e-3, "paper": 1e-3}
 SHARED = {"schedule": "linear", "sparsity": 3}
+WITH_K = ("topk", "batchtopk", "matryoshka")
 PLAIN: dict[str, Any] = {"normalize_activations": "none"}
 
 
@@ -52,9 +53,14 @@ def _methods(d_model: int) -> dict[str, dict[str, dict[str, Any]]]:
             "defaults": {"algorithm": "saelens:topk"},
         },
         "batchtopk": {
-            "ours": {"algorithm": "batchtopk"},
+            "ours": {"algorithm": "batchtopk-untied"},
             "SAELens": {"algorithm": "saelens:batchtopk"} | same,
             "defaults": {"algorithm": "saelens:batchtopk"},
+        },
+        "matryoshka": {
+            "ours": {"algorithm": "matryoshka"},
+            "SAELens": {"algorithm": "saelens:matryoshka"} | same,
+            "defaults": {"algorithm": "saelens:matryoshka"},
         },
         "l1": {
             "ours": {"algorithm": "l1-untied", "penalty": L1, "penalty_warm_up": 0.0},
@@ -82,7 +88,7 @@ def _points(preset: str, worlds: tuple[str, ...], seeds: int) -> list[Point]:
             k = {"k": own.pop("k")}
             for method, sides in _methods(size["d_model"]).items():
                 for side, settings in sides.items():
-                    point = SHARED | size | own | settings | (k if "topk" in method else {})
+                    point = SHARED | size | own | settings | (k if method in WITH_K else {})
                     found.append(point | {"arm": f"{world}: {method} {side}", "seed": seed})
     return found
 
@@ -90,7 +96,7 @@ def _points(preset: str, worlds: tuple[str, ...], seeds: int) -> list[Point]:
 EXPERIMENT = Experiment(
     "implementations",
     "Ours: our autoencoders recover what SAELens' own code recovers with the same recipe, data and budget",
-    order=165,
+    order=175,
     grids={
         "quick": lambda: _points("quick", ("canonical", "zipf"), 1),
         "standard": lambda: _points("standard", tuple(WORLDS), 5),

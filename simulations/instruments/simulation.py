@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from simulations.algorithms.base import Fitted, Job, Runtime
+from simulations.data.model import Model
 from simulations.data.source import Source
 from simulations.instruments.base import Instrument, Task, register
 from simulations.measures.base import measured
@@ -28,14 +30,22 @@ class Simulation(Instrument):
 
 def sources_of(tasks: Sequence[Task]) -> list[Source]:
     """Return the data of each task; tasks of equal model share one source."""
-    drawn: dict[str, Source] = {}
-    found = []
+    fixed: dict[Model, Source] = {}
+    found: list[Source] = []
     for task in tasks:
-        key = repr(task.model)
-        if key not in drawn:
-            drawn[key] = task.model.fixed() if task.algorithm.full_batch else task.model.stream()
-        found.append(drawn[key])
+        if not task.algorithm.full_batch:
+            found.append(_stream(task.model))
+            continue
+        if task.model not in fixed:
+            fixed[task.model] = task.model.fixed()
+        found.append(fixed[task.model])
     return found
+
+
+@lru_cache(maxsize=4)
+def _stream(model: Model) -> Source:
+    """Return a stream that the next cells of equal data share: what calibrates and measures is drawn once."""
+    return model.stream()
 
 
 def results_of(fitted: Fitted, source: Source) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def read_rows(path: Path | str) -> pd.DataFrame:
         values = [row.get(name, "" if kind is str else float("nan")) for row in rows]
         complete = all(name in row for row in rows)
         columns[name] = pd.Series(values, dtype=_dtype(kind, values, complete), name=name)
-    return pd.DataFrame(columns, columns=list(row_columns()))
+    return pd.DataFrame(columns, columns=list(row_columns())).copy()  # in one block: a column more is cheap then
 
 
 def _dtype(kind: type, values: Sequence[Any], complete: bool) -> Any:

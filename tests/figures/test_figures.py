@@ -17,6 +17,7 @@ from figures.saving import save
 RECOVERY_LABEL = "feature recovery rate (cosine > 0.9)"
 TRAINED = ("toy", "resonance_trained", "frontier", "consistency", "sensitivity", "time_to_recovery")
 PANELS = {
+    **{"predict_check": 1, "plan_check": 1, "erosion": 1},
     **{"resonance": 4, "sparsity": 2, "dimension": 2, "steps": 4, "activations": 1, "cooccurrence": 1, "balance": 1},
     **{"learnability": 8, "width": 3, "width_check": 1, "scaling": 3, "toy": 2, "resonance_trained": 6, "frontier": 4},
     **{"consistency": 3, "sensitivity": 5, "time_to_recovery": 3},

@@ -10,6 +10,8 @@ from figures import implementations
 from simulations.experiments.implementations import EXPERIMENT, SIDES, WORLDS
 from simulations.runs.cell import Cell
 
+METHODS = ("topk", "batchtopk", "matryoshka", "l1", "jumprelu", "gated")
+
 
 def rates(rows: pd.DataFrame, values: dict[str, float]) -> pd.DataFrame:
     """Return the rows with the recovery of each side, plus a hundredth per seed."""
@@ -21,7 +23,7 @@ def test_each_world_has_each_method_by_both_codes_on_equal_data() -> None:
     points = EXPERIMENT.points("standard", device="cpu")
     assert {point["arm"] for point in points} == {
         f"{world}: {method} {side}"
-        for world in WORLDS for method in ("topk", "batchtopk", "l1", "jumprelu", "gated") for side in SIDES
+        for world in WORLDS for method in METHODS for side in SIDES
     }  # fmt: skip
     assert {point["seed"] for point in points} == set(range(5))
     for world in WORLDS:
@@ -36,10 +38,10 @@ def test_differences_are_paired_by_seed() -> None:
     figure = implementations.plot(rows)
     assert [axes.get_title() for axes in panels(figure)] == list(WORLDS)
     axes = panels(figure)[1]
-    assert xy(axes, "SAELens-l1")[0] == pytest.approx((0.1, 2 - 0.16))
-    assert xy(axes, "defaults-l1")[0] == pytest.approx((-0.3, 2 + 0.16))
+    assert xy(axes, "SAELens-l1")[0] == pytest.approx((0.1, 3 - 0.16))
+    assert xy(axes, "defaults-l1")[0] == pytest.approx((-0.3, 3 + 0.16))
     assert not has(axes, "interval-SAELens-l1")  # equal differences have an interval of no length
-    assert ticks(axes.yaxis) == [f"{name} (0.52)" for name in ("topk", "batchtopk", "l1", "jumprelu", "gated")]
+    assert ticks(axes.yaxis) == [f"{name} (0.52)" for name in METHODS]
     assert legend(figure) == ["SAELens, same recipe", "SAELens, as it comes"]
     assert any("5 seeds" in text for text in said(figure))
     assert_legible(figure)

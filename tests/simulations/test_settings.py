@@ -199,7 +199,7 @@ def test_texts_of_a_row_make_the_cell_again(algorithm: str) -> None:
 
 def test_what_tells_cells_apart() -> None:
     cell = Cell(algorithm="gba")
-    for change in ({"gain": 0.5}, {"schedule": "linear"}, {"n_restarts": 2}, {"seed": 1}, {"algorithm": "ba"}):
+    for change in ({"gain": 0.5}, {"schedule": "constant"}, {"n_restarts": 2}, {"seed": 1}, {"algorithm": "ba"}):
         assert cell.replace(**change).key() != cell.key()
     for change in ({"device": "cpu"}, {"dtype": "float64"}, {"arm": "other"}, {"gain": 0.01}):
         assert cell.replace(**change).key() == cell.key()

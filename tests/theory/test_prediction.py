@@ -12,8 +12,8 @@ from statistics_helper import assert_z, seed_of
 
 from simulations.algorithms.provable import modified_ba
 from theory.closed_forms import frequency_to_bias
-from theory.prediction import alignment_trajectory, critical_frequency, learnable_fraction
-from theory.prediction_drive import Neuron, Population, gaussian_drive, shared_drive, spacing
+from theory.prediction import alignment_trajectory, critical_frequency, learnable_by_step, learnable_fraction
+from theory.prediction_drive import Neuron, Population, gaussian_drive, shared_between, shared_drive, spacing
 from theory.prediction_nodes import make_nodes
 from theory.prediction_recursion import Frame, Model, Sampling, alignments, update
 
@@ -78,7 +78,7 @@ def test_a_population_at_one_point_is_a_sum_by_hand() -> None:
 
 def nodes_at_rest(model: Model, u: np.ndarray):
     nodes = model.nodes(2, u.shape[1] + 1)
-    return nodes._replace(cooccurrence=np.ones_like(u), own_sampling=np.zeros(2))
+    return nodes._replace(cooccurrence=np.ones_like(u), own_sampling=np.zeros(2), occurrence=np.zeros(2))
 
 
 @pytest.mark.parametrize("s", [1, 2, 3, 5])
@@ -126,6 +126,59 @@ def test_update_is_the_sum_over_all_supports_where_all_fire(luck: float) -> None
         expected += luck * math.sqrt(variance / occurrences)
         # E psi^2 = mean^2 + variance, and the variance of the others is that of all rivals: of 8^2, 0.3 by a few %.
         np.testing.assert_allclose(found.rivals[:, k - 1], expected, rtol=1e-9 if luck == 0 else 1e-3)
+
+
+def test_the_number_of_samples_of_the_feature_scales_what_it_gets() -> None:
+    """A feature in one standard deviation more samples: 1 + sqrt((1 - f)/(N f)) times c_1, and as often with others."""
+    model = Model(30, 50, 3, 4000, 1, False)
+    u = np.tile(np.linspace(2.0, 4.0, 29), (2, 1))
+    usual = nodes_at_rest(model, u)
+    often = usual._replace(occurrence=np.ones(2))
+    found, base = (update(np.full(2, 9.0), u, np.zeros_like(u), nodes, model, -1.0) for nodes in (often, usual))
+    more = 1 + math.sqrt(0.9 / 400)
+    np.testing.assert_allclose(found.own, more * base.own, rtol=1e-12)
+    both = psi((9.0 + u[0] + (u[0].sum() - u[0]) / 28) / math.sqrt(3), -1.0)  # linear: the mean of the third
+    np.testing.assert_allclose(found.rivals[0] - base.rivals[0], (more - 1) * 2 / 29 * both, rtol=1e-6)
+
+
+@pytest.mark.parametrize("anywhere", [False, True])
+def test_groups_vary_as_the_features_that_they_stand_for(anywhere: bool) -> None:
+    """20,000 rivals in 256 nodes: the mean and the square of a coordinate spread over instances as of 20,000 draws."""
+    n = 20_001
+    nodes = make_nodes(n, 1000, 3.0, 3, 512, 256, anywhere)
+    assert nodes.weight.max() > 5
+    for each in (nodes.fresh[1], nodes.sampling[2], nodes.overlap):
+        mean, square = (each**power @ nodes.weight / (n - 1) for power in (1, 2))
+        # Of 512 instances a variance errs by sqrt(2/512) = 0.06; singles chosen from the tails add little.  A node of
+        # weight m alone would give 100 times as much.
+        assert mean.var() * (n - 1) < 1.6
+        assert square.var() * (n - 1) / 2 < 2.5
+    assert nodes.fresh[1].var() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("center", [False, True])
+def test_groups_give_what_single_rivals_give(center: bool) -> None:
+    """With a quarter of the nodes, groups of up to ten features leave the erosion of the cosine what it is."""
+    model, bias = Model(2048, 1024, 5, 204_800, 6, center), float(frequency_to_bias(0.03 if center else 0.006))
+    whole, grouped = (alignments(model, bias, model.nodes(64, each)) for each in (2047, 512))
+    lost = 1 - np.median(whole, axis=1)
+    # Two sets of 64 instances of one law: medians err by 1.25 sd / 8 each, sd half of what is lost; 2.5 times both.
+    np.testing.assert_allclose(1 - np.median(grouped, axis=1), lost, rtol=0.27, atol=1e-9)
+
+
+def test_every_step_costs_no_more_than_the_last() -> None:
+    sizes = (128, 64, 3, 0.02, 12_800)
+    steps = learnable_by_step(*sizes, 4, center=True)
+    assert steps.shape == (5,) and steps[0] == 1
+    assert steps[-1] == learnable_fraction(*sizes, 4, center=True)
+    assert (np.diff(steps) <= 1e-12).all()  # alignment erodes
+
+
+def test_shared_drive_from_its_table() -> None:
+    r = np.linspace(-1, 1, 77)
+    for b in (-0.5, -3.0):
+        # The angle of a cell is pi/1024; the curvature is of the order of b^2 at most, and so the error 1e-5.
+        np.testing.assert_allclose(shared_between(r, b), shared_drive(r, b), atol=1e-4)
 
 
 def test_what_was_asked_of_the_features_stays_known() -> None:
@@ -308,7 +361,8 @@ def test_noise_of_few_samples_hurts() -> None:
     nodes = model.nodes(16, 256)
     many = alignments(model, bias, nodes)[-1].mean()
     quiet = nodes._replace(sampling=0 * nodes.sampling, cooccurrence=0 * nodes.cooccurrence + 1)
-    exact = alignments(model, bias, quiet._replace(own_sampling=np.zeros(16)))[-1].mean()
+    quiet = quiet._replace(own_sampling=np.zeros(16), occurrence=np.zeros(16))
+    exact = alignments(model, bias, quiet)[-1].mean()
     few_model = model._replace(n_samples=256)
     few = alignments(few_model, bias, few_model.nodes(16, 256))[-1].mean()
     assert many == pytest.approx(exact, abs=0.01)

@@ -49,6 +49,7 @@ class Problem:
     network: Network
     kept: dict[int, Tensor] = field(default_factory=dict)
     _held_out: dict[int, Tensor] = field(default_factory=dict)
+    _calibration: dict[int, Tensor] = field(default_factory=dict)
 
     def held_out(self, r: int) -> Tensor:
         """Return x (rows, d) of the held-out rows of replica r, drawn once per source."""
@@ -58,9 +59,11 @@ class Problem:
         return self._held_out[id(view)]
 
     def calibration(self, r: int) -> Tensor:
-        """Return x (rows, d) of the rows that gave replica r its mean and scale."""
+        """Return x (rows, d) of the rows that gave replica r its mean and scale, drawn once per source."""
         view = self.views[r]
-        return view.of(view.source.calibration())
+        if id(view) not in self._calibration:
+            self._calibration[id(view)] = view.of(view.source.calibration())
+        return self._calibration[id(view)]
 
     @property
     def distinct(self) -> dict[int, View]:
@@ -121,6 +124,7 @@ def init(given: Problem) -> State:
     mean = torch.from_numpy(np.stack(list(given.means))).to(weights)
     parameters = network.parameters(weights, mean)
     network.calibrate(parameters, given.calibration)
+    given._calibration.clear()
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[first.optimizer]
     decay = {"weight_decay": first.weight_decay} if first.optimizer == "adamw" else {}
     learned = [parameters[name] for name in network.learned(parameters)]

@@ -4,8 +4,10 @@
     loss = ||x - f(x)||^2 + penalty sum_m z_m ||w_dec,m||,
 columns of W_dec of any norm, which the penalty weighs, so that it cannot be evaded by large ones.  W_enc starts as the
 transpose of W_dec, whose columns start with norm `initial_norm`, 0.1; the penalty rises from 0 over the first twentieth
-of the steps.  Of random directions f(x) is about (M/2d) initial_norm^2 x at the start: where that is far above 1 (at
-norm 1 and M = 8d it is 4), undoing it spoils the directions before any feature is found.
+of the steps.  Of random directions f(x) is about (M/2d) initial_norm^2 x at the start.  Far above x (at norm 1 and
+M = 16d: 8 x) it makes gradients that are hundreds of times the later ones, and Adam, whose second moments remember a
+thousand steps, then hardly moves: recovery at 0.9 was 1.00, 1.00, 0.88, 0.00 from norms 0.1, 0.35, 0.5, 1 (f(x) = 0.08,
+1, 2, 8 x; n = 128, d = 32, M = 512), and from norm 1 in the tied form 0.95 with second moments of twenty steps.
 """
 
 from __future__ import annotations

@@ -15,19 +15,23 @@ TEXT = "sparsity penalty of l1, dictionary-learning (0.1) and jumprelu (0.01)"
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Penalised(Tied):
-    """A tied autoencoder that learns its biases from a loss with a penalty."""
+    """A tied autoencoder that learns its biases from a loss with a penalty.
+
+    b_pre is zero by default, as of all tied kinds: under JumpReLU a learned one grows to norm 0.9 and stays there, with
+    recovery 0.79 against 0.96 (canonical data, three seeds); to L1 it makes no difference.
+    """
 
     batch_axes: ClassVar[tuple[str, ...]] = (*Tied.batch_axes, "initial_bias", "penalty")
 
     initial_bias: float = initial_bias()
+    pre_bias: str = pre_bias("zero")
 
 
 @register("l1")
 @dataclass(frozen=True, kw_only=True, repr=False)
 class L1(Penalised):
-    """The loss is 1/2 ||f(x) - x||^2 + penalty sum_m |a_m z_m|; b_pre is zero, as in the other kinds."""
+    """The loss is 1/2 ||f(x) - x||^2 + penalty sum_m |a_m z_m|."""
 
-    pre_bias: str = pre_bias("zero")
     penalty: float = penalty(0.1, TEXT)
 
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from simulations.algorithms.autoencoders import base
 from simulations.algorithms.base import Algorithm, Fitted, Job, Runtime, adapter
+from simulations.algorithms.kinds.batchtopk_untied import matryoshka_widths
 from simulations.base import checks
 from simulations.base.settings import setting
 
@@ -162,20 +163,6 @@ class BatchTopK(TopK):
     )
 
 
-def _widths(name: str, value: Any, leaf: Any) -> None:
-    parts = str(value).split("/")
-    sizes = [int(each) for each in parts] if all(each.isdigit() for each in parts) else []
-    if not sizes or sizes[0] < 1 or sizes != sorted(set(sizes)) or sizes[-1] != leaf.n_neurons:
-        allowed = f"rising sizes that end with n_neurons={leaf.n_neurons}, as 16/64/{leaf.n_neurons}"
-        raise ValueError(f"{name}={value!r}, but should be {allowed}")
-
-
-def _nested(whole: Any) -> str:
-    """Return M/8, M/4, M/2 and M, without those below 1."""
-    sizes = sorted({whole.n_neurons // part for part in (8, 4, 2, 1)} - {0})
-    return "/".join(map(str, sizes))
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Matryoshka(BatchTopK):
     """Matryoshka BatchTopK (arXiv 2503.17547): the sum of the losses of nested dictionaries."""
@@ -185,9 +172,7 @@ class Matryoshka(BatchTopK):
         *BatchTopK.own_fields, "matryoshka_widths", "use_matryoshka_aux_loss",
     )  # fmt: skip
 
-    matryoshka_widths: str = setting(
-        "", "sizes of the nested dictionaries, as 16/64/256; default M/8, M/4, M/2, M", _widths, derived=_nested
-    )
+    matryoshka_widths: str = matryoshka_widths()
     use_matryoshka_aux_loss: bool = setting(False, "whether dead latents mend their own level", checks.flag)
 
     def own_config(self) -> dict[str, Any]:

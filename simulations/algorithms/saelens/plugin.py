@@ -19,7 +19,7 @@ from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from torch import Tensor, nn
 
 from simulations.algorithms.autoencoders.controlled import ControlledNetwork
-from simulations.algorithms.autoencoders.network import Reached, Seen
+from simulations.algorithms.autoencoders.network import AT_MEAN, FROZEN, Reached, Seen
 from simulations.algorithms.kinds.bias_adaptation import BA, GBA, Controlled
 
 MEMORY = "control_"  # what the controller remembers, as buffers of that prefix
@@ -36,7 +36,7 @@ class ControlledTrainingSAEConfig(TrainingSAEConfig):  # type: ignore[misc]
     settings_class: ClassVar[type[Controlled]]
     own: ClassVar[tuple[str, ...]] = (
         "controller", "gain", "gain_ratio", "relaxation", "buffer_steps", "dead_frequency", "start_frequency",
-        "initial_bias", "initial_scale",
+        "initial_bias", "initial_scale", "pre_bias",
     )  # fmt: skip
 
     controller: str | None = None
@@ -48,6 +48,7 @@ class ControlledTrainingSAEConfig(TrainingSAEConfig):  # type: ignore[misc]
     start_frequency: float | None = None
     initial_bias: float | None = None
     initial_scale: float | None = None
+    pre_bias: str | None = None
     input_norm: float = 0.0
 
     def __post_init__(self) -> None:
@@ -123,7 +124,7 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
         W = torch.empty(self.cfg.d_sae, self.cfg.d_in, **make)
         nn.init.kaiming_normal_(W)
         self.W_dec = nn.Parameter(nn.functional.normalize(W, dim=1))
-        self.b_dec = nn.Parameter(torch.zeros(self.cfg.d_in, **make))
+        self.b_dec = nn.Parameter(torch.zeros(self.cfg.d_in, **make), requires_grad=given.pre_bias not in FROZEN)
         self.output_scale = nn.Parameter(torch.full((self.cfg.d_sae,), given.initial_scale, **make))
         self.register_buffer("b_enc", torch.full((self.cfg.d_sae,), given.initial_bias or 0.0, **make))
         self.register_buffer("input_norm", torch.tensor(float(self.cfg.input_norm), **make))
@@ -208,10 +209,12 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
 
     @torch.no_grad()
     def _calibrate(self, x: Tensor) -> None:
-        """Start the biases at quantiles of u on the first batch, where `start_frequency` says so."""
+        """Start the biases at quantiles of u on the first batch, and b_pre at its mean, where the settings say so."""
         if self._seen is None and not int(self.steps_done):
             unit = x.to(self.dtype) / self._norm(x)
-            self._network(len(x)).calibrate(self._replica(), lambda n_rows: unit[-n_rows:][None])
+            if self.cfg.settings().pre_bias in AT_MEAN:
+                self.b_dec.copy_(unit.mean(0))
+            self._network(len(x)).calibrate(self._replica(), lambda _: unit)
 
     @torch.no_grad()
     def _control(self) -> None:

@@ -267,7 +267,7 @@ def test_control_by_hand() -> None:
     memory["frequency_before"] += torch.tensor([0.0, 0.1, 0.2, 0.4])
     memory["frequency_last"] += 0.1
     told = network.results(memory, 0)
-    assert told == {"control_fluctuation": pytest.approx(np.log(2))}  # of 0, log 2 and log 4
+    assert told == {"control_fluctuation": pytest.approx(np.log(2)), "mean_bias": 0.0}  # of 0, log 2 and log 4
     memory["on_target"].fill_(150)
     assert network.results(memory, 0)["steps_to_target"] == 150
     fitted = Fitted(np.eye(4), activation_frequency=np.array([0.0, 0.05, 0.1, 0.4]), results=told)

@@ -1,4 +1,4 @@
-"""L1 and JumpReLU with an encoder of their own: equations by hand, gradients by differences, starts and warm-up."""
+"""Kinds with an encoder of their own: equations by hand, gradients by differences, starts, warm-up and thresholds."""
 
 from __future__ import annotations
 
@@ -157,3 +157,65 @@ def test_everything_learns_and_thresholds_stay_above_0(name: str) -> None:
         p["threshold"][:] = -1.0
         network.project(p)
         assert not p["threshold"].any()
+
+
+BATCHES: dict[str, dict[str, Any]] = {
+    "batchtopk-untied": {"k": 2, "auxiliary": 0.0},
+    "matryoshka": {"k": 2, "auxiliary": 0.0, "matryoshka_widths": "2/5/9"},
+}
+
+
+def batch_by_hand(p: dict[str, Any], x: Any, settings: Any) -> float:
+    """1/2 of the squared errors of the nested dictionaries, with the K B largest positive latents of the batch."""
+    y = (x - p["pre_bias"]) @ p["encoder"].T + p["bias"]
+    floor = np.sort(y, axis=None)[-settings.k * len(x)]
+    z = np.where((y >= floor) & (y > 0), y, 0)
+    widths = [int(each) for each in getattr(settings, "matryoshka_widths", str(M)).split("/")]
+    outputs = [z[:, :width] @ p["decoder"][:width] + p["pre_bias"] for width in widths]
+    return sum(0.5 * ((x - each) ** 2).sum() for each in outputs) / len(x)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches_share_their_active_latents(name: str) -> None:
+    kind: Any = algorithm_class(name)
+    network = kind.network([kind(n_neurons=M, k_aux=1, **BATCHES[name])], CPU, F64)
+    rng = np.random.default_rng(6)
+    start = torch.nn.functional.normalize(torch.from_numpy(rng.standard_normal((1, M, D))), dim=2)
+    parameters = network.parameters(start, torch.zeros(1, D, dtype=F64))
+    for key in ("encoder", "bias", "pre_bias"):
+        parameters[key] += 0.3 * torch.from_numpy(rng.standard_normal(parameters[key].shape))
+    x = torch.from_numpy(rng.standard_normal((1, ROWS, D)))
+    gradients, seen = network.gradients(parameters, network.memory(parameters), x)
+    own = {key: each[0].numpy().copy() for key, each in parameters.items()}
+    assert float(seen.fired.sum()) == 2 * ROWS
+    assert float(seen.loss[0]) == pytest.approx(batch_by_hand(own, x[0].numpy(), network.settings), rel=1e-12)
+    step = 1e-6
+    for key in ("encoder", "bias", "pre_bias"):  # that of the decoder is without its part along the rows
+        expected = np.empty_like(own[key])
+        for index in np.ndindex(expected.shape):
+            kept = own[key][index]
+            own[key][index] = kept + step
+            above = batch_by_hand(own, x[0].numpy(), network.settings)
+            own[key][index] = kept - step
+            expected[index] = (above - batch_by_hand(own, x[0].numpy(), network.settings)) / (2 * step)
+            own[key][index] = kept
+        # Rounding of a loss of order 10: 1e-15 / 1e-6.
+        np.testing.assert_allclose(gradients[key][0], expected, atol=3e-8)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_is_exported_with_its_threshold(name: str, tmp_path: Path) -> None:
+    job = job_of(algorithm=name, **SMALL, k=2)
+    found = fit(job, runtime=Runtime("cpu", checkpoint=tmp_path / "c"))
+    assert export(tmp_path / "c", "saelens", tmp_path / "out")["architecture"] == "jumprelu"
+    own, _ = found.code(job.source.held_out())  # its 1,000 rows are one batch, whose smallest code is the threshold
+    threshold = load_file(tmp_path / "out" / "sae_weights.safetensors")["threshold"].numpy()
+    assert threshold[0] == pytest.approx(own[own > 0].min(), abs=1e-5) and len(set(threshold)) == 1
+
+
+def test_one_size_of_matryoshka_is_batchtopk() -> None:
+    one, other = (
+        fit(job_of(algorithm=name, **SMALL, k=2, **more), runtime=DOUBLE).dictionary
+        for name, more in (("matryoshka", {"matryoshka_widths": "30"}), ("batchtopk-untied", {}))
+    )
+    assert np.array_equal(one, other)

@@ -1,0 +1,43 @@
+"""The figure of the basins: what stands over the initial bias, and what alone."""
+
+import numpy as np
+import pytest
+from figure_helper import artist, assert_legible, has, panels, rows_of, said, ticks, xy
+
+from figures import basins
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard"])
+def test_every_choice_is_in_every_world(preset):
+    rows = rows_of("basins", preset)
+    figure = basins.plot(rows)
+    assert_legible(figure)
+    worlds = rows["arm"].str.partition(", ")[0].unique()
+    columns = np.reshape(panels(figure), (4, len(worlds)))
+    assert [axes.get_title().partition("\n")[0] for axes in columns[0]] == list(worlds)
+    for axes in columns[-1]:
+        assert all(has(axes, f"alone-{y}") for y in range(len(ticks(columns[-1, 0].yaxis))))
+    told = ticks(columns[-1, 0].yaxis)
+    assert told[:2] == ["default", "the paper's form"]
+    assert preset == "quick" or {"gain 0.1", "b_pre mean", "HTF 0.05", "schedule constant"} <= set(told)
+    assert any("what decides it?" in each for each in said(figure))
+
+
+def test_the_numbers_are_means_over_seeds():
+    rows = rows_of("basins", "standard")
+    first = panels(basins.plot(rows))[0]
+    mine = rows[rows["arm"] == "toy, initial bias, b_pre zero"].groupby("initial_bias")["feature_recovery_rate"].mean()
+    (zero,) = [line for line in first.get_lines() if line.get_label() == "zero"]
+    np.testing.assert_allclose(zero.get_xydata(), mine.reset_index().to_numpy(float))
+    usual = rows.loc[rows["arm"] == "toy, default", "feature_recovery_rate"].mean()
+    assert artist(first, "default-feature_recovery_rate").get_ydata()[0] == pytest.approx(usual)
+    last = panels(basins.plot(rows))[-3]
+    assert xy(last, "alone-0")[0] == pytest.approx([usual, 0])
+
+
+def test_a_setting_that_no_arm_chooses_has_one_value():
+    rows = rows_of("basins")
+    rows.loc[rows.index[0], "n_groups"] = 7
+    rows.loc[rows.index[0], "arm"] = rows["arm"].iloc[1]
+    with pytest.raises(ValueError, match=r"^n_groups=.*, but should have one value for .* in this figure$"):
+        basins.plot(rows)

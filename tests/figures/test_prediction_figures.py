@@ -1,0 +1,71 @@
+"""The figures of what theory alone predicts: errors, calibration, kept promises and critical p, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_helper import panels, row
+
+from figures import erosion, intervals, plan_check, predict_check
+from figures import rows as checks
+from theory.recovery_prediction import predicted_recovery_rate
+
+SETTING = {"n_features": 64, "d_model": 48, "sparsity": 3, "n_samples": 6_400, "n_steps": 2, "center": True}
+
+
+def simulated(rate: float, **changes: object) -> dict[str, object]:
+    results = {"feature_recovery_rate": rate}
+    return row(arm="target 0.8", results=results, **(SETTING | {"target_frequency": 0.01} | changes))
+
+
+def prepared(rows: list[dict[str, object]]) -> pd.DataFrame:
+    return checks.prepare(pd.DataFrame(rows), free=plan_check.PLAN, results=("feature_recovery_rate",), series=("arm",))
+
+
+def test_predicted_is_the_theory_and_measured_the_mean_over_seeds() -> None:
+    rows = [simulated(rate, n_neurons=m, seed=seed) for m, base in ((64, 0.1), (256, 0.4))
+            for seed, rate in enumerate((base, base + 0.2))]  # fmt: skip
+    pairs = predict_check.compared(prepared(rows))
+    assert list(pairs["ratio"]) == [1, 4]
+    np.testing.assert_allclose([each.value for each in pairs["measured"]], [0.2, 0.5])
+    expected = predicted_recovery_rate(64, 48, 3, 0.01, 6400, 2, [64, 256], center=True)
+    np.testing.assert_allclose(pairs["predicted"], expected, rtol=1e-12)
+    np.testing.assert_allclose(predict_check.errors(pairs), expected - [0.2, 0.5], rtol=1e-12)
+
+
+def test_calibration_is_the_mean_measured_rate_in_each_fifth() -> None:
+    measured = [intervals.Mean(each, each, each, 1) for each in (0.1, 0.3, 0.9, 1.0)]
+    pairs = pd.DataFrame({"predicted": [0.05, 0.15, 0.85, 1.0], "measured": measured})
+    found = predict_check.calibration(pairs)
+    np.testing.assert_allclose(found, [(0.0, 0.2, 0.2), (0.8, 1.0, 0.95)])
+
+
+def test_a_plan_holds_that_reaches_its_target() -> None:
+    rows = [simulated(rate, n_neurons=64, seed=seed) for seed, rate in enumerate((0.79, 0.8, 0.95))]
+    told = plan_check.held(plan_check.carried_out(prepared(rows)))
+    # Clopper-Pearson of 2 in 3: 0.094 to 0.992.
+    assert told.startswith("2 of 3 runs of 1 plans reach their target, 67% [9% to 99%]")
+    with pytest.raises(ValueError, match="arm='other', but should be"):
+        plan_check.carried_out(prepared([each | {"arm": "other"} for each in rows]))
+
+
+def test_critical_p_of_every_step_is_where_half_are_kept() -> None:
+    history = {0.01: "1 1 0.9 0.5", 0.1: "1 1 0.5 0.1", 0.3: "1 0.9 0.1 0"}
+    part = pd.DataFrame({"target_frequency": list(history), "recovery_per_step": list(history.values()), "seed": 0})
+    found = erosion.measured(part)
+    assert list(found) == [2, 3]
+    assert [each.value for each in found.values()] == pytest.approx([0.1, 0.01], rel=1e-9)
+
+
+def test_the_recursion_erodes_and_is_drawn() -> None:
+    line = erosion.predicted(64, 32, 3, 1e-3, 0.3, 6_400, 4, True)
+    known = [each for each in line[2:] if np.isfinite(each)]
+    assert len(known) > 1 and (np.diff(known) < 0).all()
+    rows = [
+        row(arm="N = 100 n", results={"learnable_fraction": 0.5, "recovery_per_step": "1 1 0.5"},
+            instrument="learnability", target_frequency=p, **SETTING)
+        for p in (0.01, 0.1)
+    ]  # fmt: skip
+    (axes,) = panels(erosion.plot(pd.DataFrame(rows)))
+    assert axes.get_ylabel() == "critical $p$"
