@@ -13,7 +13,7 @@ from figures.saving import save
 from simulations.base.files import check_writable
 from simulations.evidence.presets import largest
 from simulations.experiments import EXPERIMENTS, experiment
-from simulations.runs.cell import batches
+from simulations.runs.cell import Cell, batches
 from simulations.runs.grid import cells_of, check_ready
 from simulations.runs.manifests import MANIFEST_FILE, read_manifest
 from simulations.runs.storage import ROWS_FILE, read_rows, run_folder
@@ -61,10 +61,27 @@ def draw_figures(names: Sequence[str], rows: Path, out: Path) -> list[str]:
     return [str(path) for name, each in drawn.items() for path in save(each, out, name)]
 
 
+def _not_installed(cells: Sequence[Cell]) -> str:
+    """Return what is said of the first algorithm from another library that is not installed; "" where all are."""
+    for each in {each.algorithm: each for each in cells}.values():
+        try:
+            each.leaves.algorithm.check_ready()
+        except ValueError as error:
+            return str(error)
+    return ""
+
+
 def reproduce(preset: str, out: Path, n_jobs: int, seed: int, device: str, command: Sequence[str]) -> dict[str, Any]:
-    """Run every experiment of a preset, keeping finished cells, and draw every figure beside its rows."""
+    """Run every experiment of a preset, keeping finished cells, and draw every figure beside its rows.
+
+    An experiment on another library's own trainers is left out, and named on stderr, where that is not installed.
+    """
     grids = {name: cells_of(experiment(name).points(preset, seed=seed, device=device)) for name in EXPERIMENTS}
-    for name, cells in grids.items():  # every refusal comes before any work
+    for name, cells in list(grids.items()):  # every refusal comes before any work
+        if lacking := _not_installed(cells):
+            print(f"{name} is left out: {lacking}", file=sys.stderr)
+            del grids[name]
+            continue
         check_ready(cells)
         check_resumable(name, preset, cells, out, resume=True)
     begin = time.perf_counter()

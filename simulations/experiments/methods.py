@@ -23,8 +23,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "ba": {"algorithm": "ba", "gain": 0.1} | UNCALIBRATED,
     "topk": {"algorithm": "topk"} | LEARNED,
     "batchtopk": {"algorithm": "batchtopk"} | LEARNED,
-    "l1": {"algorithm": "l1"} | LEARNED,
-    "jumprelu": {"algorithm": "jumprelu"} | LEARNED,
+    "l1": {"algorithm": "l1", "initial_scale": 1.0} | LEARNED,
+    "jumprelu": {"algorithm": "jumprelu", "initial_scale": 1.0} | LEARNED,
 }
 OURS = "every method as implemented here, not tested yet against the rivals' own code"
 # Sizes that the comparisons share.

@@ -27,7 +27,7 @@ EXPERIMENT = Experiment(
     order=130,
     grids={
         "quick": lambda: _laws(
-            (4, 8, 16, 32, 64), n_features=128, n_neurons=256, n_steps=800, target_frequency=grid(1e-3, 0.5, 7)
+            (8, 16, 32, 64), n_features=128, n_neurons=256, n_steps=800, target_frequency=grid(1e-3, 0.5, 7)
         ),
         "standard": lambda: _laws(
             (4, 6, 8, 11, 16, 23, 32, 64, 128),

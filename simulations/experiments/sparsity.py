@@ -18,7 +18,7 @@ EXPERIMENT = Experiment(
                 n_samples=20_000,
                 n_neurons=2_048,
                 center=(False, True),
-                sparsity=(1, 2, 3, 4, 6, 8, 12, 16),
+                sparsity=(1, 2, 3, 4, 6, 8),
                 target_frequency=grid(1e-4, 0.3, 12),
             )
         ),

@@ -77,8 +77,7 @@ def _search(**axes: tuple[Any, ...]) -> list[Point]:
 def _smoke() -> list[Point]:
     same = {"n_neurons": 256, "n_steps": 1_500, "learning_rate": 3e-3}
     return [
-        DATA | settings | same | {knob(arm)[0]: knob(arm)[1][0], "arm": arm, "seed": seed}
-        for seed in (0, 1)
+        DATA | settings | same | {knob(arm)[0]: knob(arm)[1][0], "arm": arm, "seed": 0}
         for arm, settings in ARMS.items()
     ]
 

@@ -26,9 +26,8 @@ from simulations.runs.storage import RowLog, StorageError, read_cells, read_rows
 NUMBERS = [name for name, column in results().items() if column.kind == "number"]
 OPTIONAL = [name for name in NUMBERS if not results()[name].needed]
 SERIES = [name for name, column in results().items() if column.kind == "series" and column.needed]
-RESULTS: dict[str, Any] = {name: min(0.25, results()[name].high) for name in NUMBERS} | dict.fromkeys(SERIES, "0 0.1 0.95") | {
-    "status": "ok", "message": "", "version": "0.1.0",
-}  # fmt: skip
+RESULTS: dict[str, Any] = {name: min(0.25, results()[name].high) for name in NUMBERS}
+RESULTS |= dict.fromkeys(SERIES, "0 0.1 0.95") | {"status": "ok", "message": "", "version": "0.1.0"}
 
 
 def row(seed: int = 0, **changes: Any) -> dict[str, Any]:
