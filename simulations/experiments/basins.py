@@ -52,7 +52,7 @@ EXPERIMENT = Experiment(
     "Ours: one-sided control has two basins, a dense code and the features; the start decides which GBA falls into",
     order=165,
     grids={
-        "quick": lambda: _worlds(1, 2, _arms((0.0, -0.4), {}), n_steps=1_000),
+        "quick": lambda: _worlds(1, 2, _arms((0.0, -0.4), {}), n_steps=500),
         "standard": lambda: _worlds(5, 4, _arms(BIASES, CHOICES), n_steps=4_000),
         "paper": lambda: _worlds(5, 8, _arms(BIASES, CHOICES), n_steps=20_000),
     },

@@ -15,7 +15,7 @@ EXPERIMENT = Experiment(
                 n_samples=20_000,
                 n_neurons=2_048,
                 center=(False, True),
-                sparsity=(3, 5),
+                sparsity=3,
                 d_model=(4, 8, 16, 32, 64, 128, 256),
                 target_frequency=grid(1e-4, 0.3, 12),
             )

@@ -74,11 +74,15 @@ def _search(**axes: tuple[Any, ...]) -> list[Point]:
     return found
 
 
+SMOKE = ("GBA", "GBA, frequencies too high", "GBA, frequencies too low", "BA", "TopK 20", "L1", "JumpReLU")
+
+
 def _smoke() -> list[Point]:
     same = {"n_neurons": 256, "n_steps": 1_500, "learning_rate": 3e-3}
     return [
         DATA | settings | same | {knob(arm)[0]: knob(arm)[1][0], "arm": arm, "seed": 0}
         for arm, settings in ARMS.items()
+        if arm in SMOKE
     ]
 
 
