@@ -23,7 +23,7 @@ RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 
 
 def _choices(rates: tuple[float, ...], seeds: int, every: int = 1, **same: Any) -> list[Point]:
-    """Return each choice, of which `every` value counts, against the rate; cells at all defaults of a method have an arm of their own."""
+    """Return each choice, or each `every`-th value of it, against the rate; cells at all defaults are an arm."""
     arms: dict[str, Point] = {}
     for arm, (method, setting, values) in CHOICES.items():
         usual = DEFAULTS.get(method, {})
@@ -40,7 +40,7 @@ EXPERIMENT = Experiment(
     f"The paper: GBA is nearly tuning-free.  How does recovery depend on each choice and the learning rate? ({OURS})",
     order=160,
     grids={
-        "quick": lambda: _choices((1e-3, 1e-2), 1, 3, n_features=128, d_model=64, n_neurons=256, n_steps=1_200),
+        "quick": lambda: _choices((1e-3, 1e-2), 1, 2, n_features=128, d_model=64, n_neurons=256, n_steps=1_200),
         "standard": lambda: _choices(RATES, 3, n_features=256, d_model=128, n_neurons=1_024, n_steps=3_000),
         "paper": lambda: _choices(RATES, 3, n_features=4_096, d_model=256, n_neurons=8_192, n_steps=20_000),
     },
