@@ -25,6 +25,7 @@ COMMON = Cell(
     n_neurons=2_048,
     dictionary_law="sphere",
     n_steps=10**6,
+    pre_bias="learned",
     device="cpu",
 )
 LOW_ACTIVITY = -0.2  # a bias at which about 1 in 100 neurons fires

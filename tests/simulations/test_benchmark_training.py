@@ -16,7 +16,7 @@ from simulations.runs.cell import Cell
 
 TINY: dict[str, Any] = {
     "n_features": 24, "d_model": 12, "n_neurons": 40, "batch_size": 64, "n_steps": 1_000, "device": "cpu",
-    "coefficient_law": "half-normal", "learning_rate": 0.003,
+    "coefficient_law": "half-normal", "learning_rate": 0.003, "pre_bias": "learned", "schedule": "constant",
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ SIZES = {
     "activations": (54, 162, 216), "cooccurrence": (42, 132, 132), "balance": (6, 21, 21),
     "learnability": (512, 1144, 9600), "width": (32, 142, 192), "width_check": (48, 240, 10240),
     "predict_check": (40, 935, 3400), "plan_check": (6, 100, 400), "erosion": (16, 135, 435),
-    "scaling": (250, 970, 2266), "toy": (7, 340, 820), "resonance_trained": (35, 132, 528), "frontier": (14, 84, 84),
+    "scaling": (250, 970, 2266), "toy": (7, 340, 820), "resonance_trained": (42, 132, 528), "frontier": (14, 84, 84),
     "consistency": (6, 18, 30), "sensitivity": (16, 270, 270), "time_to_recovery": (12, 36, 36),
     "implementations": (36, 540, 540), "basins": (18, 465, 465),
 }  # fmt: skip

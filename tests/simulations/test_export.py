@@ -85,7 +85,7 @@ def test_exported_tensors_take_raw_data(name: str, center: bool, tmp_path: Path)
     t = {key: value.double().numpy() for key, value in load_file(tmp_path / "out" / "sae_weights.safetensors").items()}
     codes, output = by_hand(t, ARCHITECTURES[name], 2, X)
     own, reconstructed = found.code(X)
-    assert 0 < (codes > 0).mean() < 0.6
+    assert 0 < (codes > 0).mean() < 0.7
     size = np.abs(X).max()
     # float32 sums of 10 and 32 terms of order 1 against float64, 1e-6 with room; times |X| in units of X.  A gate
     # within 1e-6 of its threshold may flip: none does here.

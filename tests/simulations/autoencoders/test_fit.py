@@ -205,7 +205,7 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "batchtopk": TIED,
     "l1": {"penalty": 0.1} | TIED,
     "jumprelu": {"penalty": 0.01} | TIED,
-    "jumprelu tanh": {"penalty": 0.03, "penalty_kind": "tanh"} | TIED,
+    "jumprelu tanh": {"penalty": 0.03, "penalty_kind": "tanh", "pre_bias": "learned"} | TIED,
 }
 
 
