@@ -25,7 +25,7 @@ from theory.transitions import crossing
 
 Part = Callable[[], str]
 # What README shows: the claims with the most to say of the theorem, of its looseness, and of GBA.
-FINDINGS = ("upper_edge", "width_in_frequency", "frequency_free", "frequencies_too_high", "frequencies_too_low")
+FINDINGS = ("upper_edge", "width_in_frequency", "frequency_free", "frequencies_too_high", "width_in_n")
 LARGE_ENOUGH = 1_024  # features, from which the prediction is judged
 
 

@@ -145,7 +145,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "frequencies_too_low",
-        "GBA fails when its frequencies are too low",
+        "GBA fails when its frequencies are too low (one reading of the paper: it says wrong)",
         "Mixed-sparsity table (ICLR)",
         "toy",
         "GBA minus GBA with too low frequencies, each at its best, recovery at 0.9, fresh seeds: above 0.25",
