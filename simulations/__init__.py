@@ -5,4 +5,4 @@ from importlib.metadata import PackageNotFoundError, version
 try:
     __version__ = version("sae-recovery")
 except PackageNotFoundError:  # straight from a checkout, nothing installed
-    __version__ = "0.2.0"
+    __version__ = "0.3.0"
