@@ -39,12 +39,12 @@ def serial(work: Callable[[Batch], T], batches: Sequence[Batch], n_jobs: int = 1
 
 def loky(work: Callable[[Batch], T], batches: Sequence[Batch], n_jobs: int) -> Generator[T, None, None]:
     """Run the batches in `n_jobs` processes (-1: one per core) by joblib, whose backend loky is."""
+    if n_jobs == 1 or len(batches) <= 1:
+        yield from serial(work, batches)
+        return
     import joblib
 
     workers = min(joblib.cpu_count() if n_jobs == -1 else n_jobs, len(batches))
-    if workers <= 1:
-        yield from serial(work, batches)
-        return
     parallel = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
     outputs = parallel(joblib.delayed(_work_under)(os.getpid(), work, each) for each in batches)
     try:

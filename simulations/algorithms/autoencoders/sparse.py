@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from simulations.algorithms.autoencoders.network import Seen
 from simulations.algorithms.autoencoders.tied import TANH_SLOPE, Gate, Gradients, Parameters
+from simulations.algorithms.compiled import compiled
 
 LANES = 16  # entries tested together
 NO_PENALTY, L1, L0, TANH = 0, 1, 2, 3
@@ -23,7 +23,7 @@ _FAST = {"nsz", "contract", "reassoc", "arcp"}
 _SCAN = _FAST | {"nnan"}  # of comparisons only: the maximum of LANES entries is then a vector instruction
 
 
-@njit(nogil=True, cache=True, fastmath=_SCAN)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_SCAN)
 def _above(y: Array, floor: Any, found: Array) -> int:
     """Write the indices of y > floor, in order, and return how many there are."""
     width = y.shape[0]
@@ -45,13 +45,13 @@ def _above(y: Array, floor: Any, found: Array) -> int:
     return count
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def _before(values: Array, indices: Array, i: int, j: int) -> bool:
     """Return whether entry i is to leave before entry j: the smaller value, of equal ones the higher index."""
     return bool(values[i] < values[j] or (values[i] == values[j] and indices[i] > indices[j]))
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def _sink(values: Array, indices: Array, size: int, at: int) -> None:
     """Restore the heap (first to leave on top) below position `at`."""
     while True:
@@ -67,7 +67,7 @@ def _sink(values: Array, indices: Array, size: int, at: int) -> None:
         at = child
 
 
-@njit(nogil=True, cache=True, fastmath=_SCAN)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_SCAN)
 def _largest(y: Array, k: int, heap: Array, found: Array) -> int:
     """Write the indices of the k largest positive entries of y, of equal ones the first; return how many there are."""
     zero = y.dtype.type(0)
@@ -94,7 +94,7 @@ def _largest(y: Array, k: int, heap: Array, found: Array) -> int:
     return count
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def _penalty_slope(code: Any, scale: Any, kind: int, penalty: Any) -> Any:
     if kind == L1:
         return penalty if code > 0 else -penalty
@@ -105,7 +105,7 @@ def _penalty_slope(code: Any, scale: Any, kind: int, penalty: Any) -> Any:
     return 0 * penalty
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def _accumulate(
     u: Array,
     x: Array,

@@ -11,9 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, uint64
-from numba.cpython.unsafe.numbers import trailing_zeros
 
+from simulations.algorithms.compiled import compiled, trailing_zeros, uint64
 from simulations.algorithms.provable.psi import RELU, SHARPNESS, SMOOTH_CUTOFF, SMOOTH_RELU
 
 Array = np.ndarray[Any, Any]
@@ -40,7 +39,7 @@ def arrange(support: Array, values: Array) -> tuple[Array, Array]:
     return support[rows], values[rows]
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST | {"contract"})  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST | {"contract"})
 def _gather(
     support: Array, values: Array, first: int, count: int, G: Array, start: Array, u: Array, flags: Array
 ) -> None:
@@ -77,7 +76,7 @@ def _gather(
                 flags[r, m] = total > 0
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def _scatter_row(support: Array, values: Array, row: int, weights: Array, C: Array) -> None:
     for k in range(support.shape[1]):
         i, v = uint64(support[row, k]), values[row, k]
@@ -87,7 +86,7 @@ def _scatter_row(support: Array, values: Array, row: int, weights: Array, C: Arr
             C[i, m] += v * weights[m]
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def _scatter_smooth(
     support: Array, values: Array, first: int, count: int, u: Array, bias: Array, margin: float,
     C: Array, weight_sum: Array, fired: Array, weights: Array,
@@ -105,7 +104,7 @@ def _scatter_smooth(
         _scatter_row(support, values, first + r, weights, C)
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def _scatter(
     support: Array, values: Array, first: int, count: int, u: Array, flags: Array, words: Array, bias: Array,
     relu: bool, C: Array, weight_sum: Array, fired: Array, weights: Array, busy: Array, hits: Array,
@@ -154,7 +153,7 @@ def _scatter(
                 C[i, hits[t]] += v * weights[t]
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)  # type: ignore[untyped-decorator]
+@compiled(fastmath=_FAST)
 def accumulate(
     support: Array,
     values: Array,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simulations.algorithms.compiled import AVAILABLE
 from simulations.algorithms.provable.kernel import LANES, Array, accumulate, arrange
 from simulations.algorithms.provable.psi import firing_margin, psi
 from simulations.data.sampling import Sample, mean_activation
@@ -69,7 +70,7 @@ def _count(active: Tensor, dtype: torch.dtype) -> Tensor:
 class Factored:
     """The exact factored form: cost N s M gathered additions and two n x d x M products a step.
 
-    On a CPU with one replica the compiled kernel runs; elsewhere (CUDA, several replicas, `kernel=False`) torch's
+    On a CPU the compiled kernel runs; elsewhere (CUDA, `kernel=False`, no numba) torch's
     embedding_bag is the gather-sum, with every replica's features stacked into one table.
     """
 
@@ -81,7 +82,7 @@ class Factored:
         self.features = torch.stack([torch.from_numpy(each.features).to(device, dtype) for each in samples])
         self.support = np.stack([each.support for each in samples])
         self.values = torch.stack([torch.from_numpy(each.values).to(dtype=dtype) for each in samples])
-        self.kernel = kernel and device.type == "cpu"
+        self.kernel = kernel and device.type == "cpu" and AVAILABLE
         self.arranged: dict[tuple[int, int, int], tuple[Array, Array]] = {}
         if not self.kernel:
             offset = np.arange(len(samples), dtype=np.int64)[:, None, None] * first.features.shape[0]
