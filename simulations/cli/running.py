@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulations.cli.flags import add_set, one_of
+
+if TYPE_CHECKING:
+    from simulations.runs.cell import Cell
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -33,27 +37,46 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     add_set(parser, "a setting of every cell that has it: one value, or several separated by commas")
     parser.add_argument("--shard", default="", metavar="I/K", help="run the I-th of K parts into DIR/shard-I-of-K")
     parser.add_argument("--backend", default=DEFAULT_EXECUTOR, help=f"{', '.join(EXECUTORS)} (default loky, by joblib)")
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="of backend dask, as tcp://host:8786")
+    parser.add_argument("--retry-failed", action="store_true", help="run those cells again whose row has failed")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="run nothing: say how many cells, how long, how much memory"
+    )
 
 
 def run_sweep(args: argparse.Namespace) -> dict[str, Any]:
     """Run the grid of an experiment and return a summary."""
     from simulations.experiments import PRESETS, experiment
     from simulations.runs.cell import batches
-    from simulations.runs.executors import EXECUTORS
+    from simulations.runs.executors import executor
     from simulations.runs.grid import cells_of, check_ready, parse_overrides, parse_shard
     from simulations.runs.sweep import summary, sweep
 
     grid = experiment(args.experiment)
     one_of("preset", args.preset, PRESETS)
-    one_of("backend", args.backend, list(EXECUTORS))
+    executor(args.backend, args.scheduler)
     shard = parse_shard(args.shard) if args.shard else None
     points, overrides = grid.points(args.preset, seed=args.seed, device=args.device), parse_overrides(args.set)
     cells = cells_of(points, overrides=overrides, algorithm=args.algorithm)
     check_ready(cells)
     told = ({"algorithm": [args.algorithm]} if args.algorithm else {}) | overrides
+    if args.dry_run:
+        return _dry_run(cells[shard[0] - 1 :: shard[1]] if shard else cells, args.n_jobs)
     run = {"n_jobs": args.n_jobs, "resume": args.resume, "command": args.command, "backend": args.backend}
+    run |= {"scheduler": args.scheduler, "retry_failed": args.retry_failed}
     folder = sweep(grid.name, args.preset, cells, args.out, batches=batches, overrides=told, shard=shard, **run)
     return summary(folder)
+
+
+def _dry_run(cells: list[Cell], n_jobs: int) -> dict[str, Any]:
+    """Return what the sweep would take; raises ValueError for n_jobs as a sweep does."""
+    from simulations.runs.cell import batches
+    from simulations.runs.estimates import duration, estimate
+
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(f"n_jobs={n_jobs}, but should be at least 1, or -1 for one per core")
+    told = estimate(cells, len(batches(cells)), n_jobs if n_jobs > 0 else os.cpu_count() or 1)
+    return told | {"about": duration(told["seconds"])}
 
 
 def add_merge(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import sys
@@ -22,6 +23,7 @@ from simulations.base.files import check_writable
 from simulations.data.synthetic import FixedSample
 from simulations.evidence.benchmark_training import benchmark_replicas, benchmark_training
 from simulations.runs.cell import Cell, run_cell
+from simulations.runs.executors import loky
 from simulations.runs.manifests import write_manifest
 from simulations.runs.provenance import provenance
 from theory.closed_forms import frequency_to_bias
@@ -33,6 +35,8 @@ LARGE: dict[str, Any] = {
     **{"n_features": 100_000, "d_model": 1_024, "n_samples": 500_000, "target_frequency": 0.0003},
     **{"n_steps": 4, "n_probes": 64},
 }
+# Equal cells of about a second, by which the scaling of worker processes is measured.
+WORKERS_CELL = Cell(n_features=512, d_model=256, n_samples=30_000, n_neurons=2_048)
 COPY_BYTES = 2**28  # beyond the caches that one core can hold
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1_024  # bytes in a unit of ru_maxrss
 
@@ -157,7 +161,7 @@ def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = Fal
     """Time whole runs, factored and dense by turns, and training; return seconds, ratios and disagreement.
 
     `seconds_factored`, `seconds_dense` and `ratio` are those of the first step.  `large` adds a demonstration at
-    n = 100,000, first, so that the peak memory is its own.
+    n = 100,000, first, so that the peak memory is its own, and the scaling of two worker processes.
 
     The disagreement is ||g_factored - g_dense|| / ||g_dense|| in float64, where no sample flips at the threshold by
     rounding.  Raises ValueError for a device that is not there.
@@ -165,6 +169,7 @@ def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = Fal
     runtime = settings.runtime()
     device, dtype = runtime.torch_device(), runtime.torch_dtype()
     demonstration = {"learnability_large": demonstrate_large(settings.seed)} if large else {}
+    scaling = benchmark_workers() if large and (os.cpu_count() or 1) > 1 else {}
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -200,6 +205,7 @@ def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = Fal
         "relative_difference_float64": disagreement,
         "training": training,
         **demonstration,
+        **scaling,
         "version": __version__,
     }
 
@@ -213,6 +219,24 @@ def demonstrate_large(seed: int = 0) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / 1e9
     shares = {name: found[name] for name in ("learnable_fraction", "learnable_fraction_low", "learnable_fraction_high")}
     return {**LARGE, "seed": seed, **shares, "seconds": seconds, "peak_memory_gb": peak}
+
+
+def benchmark_workers(n_cells: int = 40, n_jobs: int = 2) -> dict[str, Any]:
+    """Run equal cells one after another and in `n_jobs` processes, start-up of these included; return the ratio."""
+    cells = [WORKERS_CELL.replace(seed=seed) for seed in range(n_cells)]
+    seconds = {}
+    for jobs in (1, n_jobs):
+        run_cell(cells[0])  # compiled and warm
+        begin = time.perf_counter()
+        done = sum(len(each) for each in loky(_rows_of, [[each] for each in cells], jobs))
+        seconds[jobs] = time.perf_counter() - begin
+        assert done == n_cells
+    told = {"workers_cells": n_cells, "workers_n_jobs": n_jobs, "seconds_one_worker": seconds[1]}
+    return told | {"seconds_workers": seconds[n_jobs], "ratio_workers": seconds[1] / seconds[n_jobs]}
+
+
+def _rows_of(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    return [run_cell(each) for each in cells]
 
 
 def write(result: Mapping[str, Any], out: Path, command: Sequence[str]) -> Path:

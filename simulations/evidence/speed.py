@@ -25,6 +25,11 @@ def benchmark_lines(results: Path) -> str:
     lines = [text, _training(result["training"])]
     if "learnability_large" in result:
         lines.append(_large(result["learnability_large"]))
+    if "ratio_workers" in result:
+        lines.append(
+            f"{result['workers_n_jobs']} worker processes run {result['workers_cells']} equal cells "
+            f"{result['ratio_workers']:.2f} times as fast as one, their start-up included."
+        )
     return "\n\n".join(lines)
 
 

@@ -13,19 +13,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from simulations.base.checks import one_of
 from simulations.base.files import StorageError, check_writable
+from simulations.base.progress import bar
 from simulations.runs import cell as cell_module
-from simulations.runs.attempts import RunBatch, attempt
+from simulations.runs.attempts import Attempt, RunBatch, attempt, failed
 from simulations.runs.cell import Cell, cost
 from simulations.runs.columns import SCHEMA
-from simulations.runs.executors import DEFAULT_EXECUTOR, EXECUTORS, Executor, WorkerKilled
+from simulations.runs.estimates import Remaining, duration
+from simulations.runs.executors import DEFAULT_EXECUTOR, Executor, executor
 from simulations.runs.grid import Overrides, difference, keyed
 from simulations.runs.manifests import MANIFEST_FILE, outcome, read_manifest, told_of, write_manifest
 from simulations.runs.provenance import now, provenance
+from simulations.runs.rows import checked, identity_of
 from simulations.runs.storage import FAILURES_FILE, ROWS_FILE, RowLog, read_cells, run_folder
 
-FINISHED = ("ok", "diverged")  # running a diverged cell again would diverge again; a failed one may have lacked memory
 OF_A_RUN = ("started", "finished", "seconds", "command", "n_jobs", "device", "git", "versions")
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ def sweep(
     overrides: Overrides | None = None,
     shard: tuple[int, int] | None = None,
     backend: str = DEFAULT_EXECUTOR,
+    scheduler: str = "",
+    retry_failed: bool = False,
 ) -> Path:
     """Run the cells that have no finished row in OUT/EXPERIMENT/PRESET yet, and return that folder.
 
@@ -57,18 +60,22 @@ def sweep(
     `backend` nor `n_jobs` (-1: one per core) shows in the rows, which end in the order of `cells`.  A cell that raises
     becomes a row of status failed, with its traceback in failures.log.  `shard` (i, k) runs every k-th cell from the
     i-th into OUT/shard-i-of-k, for `merge` to join; `overrides` is told in the manifest.  Raises ValueError as
-    check_resumable does, and RuntimeError when a worker process is killed.
+    check_resumable does.  A cell that kills its worker, also alone, becomes a failed row.  `retry_failed` runs those
+    cells alone whose row has failed; `scheduler` is the address of that of backend dask.
     """
     if n_jobs < 1 and n_jobs != -1:
         raise ValueError(f"n_jobs={n_jobs}, but should be at least 1, or -1 for one per core")
-    one_of("backend", backend, EXECUTORS)
+    execute, resume = executor(backend, scheduler), resume or retry_failed
     if shard:
         out, cells = shard_folder(out, shard), cells[shard[0] - 1 :: shard[1]]
     check_resumable(experiment, preset, cells, out, resume=resume)
     folder, grid = run_folder(out, experiment, preset), keyed(cells)
     arms = {key: each.arm for key, each in grid.items()}
     with _terminable(), RowLog(folder / ROWS_FILE) as rows:
-        pending = [each for key, each in grid.items() if rows.rows.get(key, {}).get("status") not in FINISHED]
+        status = {key: rows.rows[key].get("status") if key in rows.rows else None for key in grid}
+        # Running a diverged cell again would diverge again; a failed one may have lacked memory.
+        wanted = ("failed",) if retry_failed else ("failed", None)
+        pending = [each for key, each in grid.items() if status[key] in wanted]
         before = read_manifest(folder) if (folder / MANIFEST_FILE).exists() else {}
         if not pending and before.get("finished"):  # nothing to add to what is told there
             rows.finish(arms)
@@ -82,8 +89,8 @@ def sweep(
         begin = time.perf_counter()
         try:
             groups = sorted(batches(pending), key=lambda each: sum(map(cost, each)), reverse=True)
-            with _bar(experiment, len(grid), len(grid) - len(pending), progress) as bar:
-                _run(groups, rows, run_batch, EXECUTORS[backend], n_jobs, bar)
+            with _bar(experiment, len(grid), len(grid) - len(pending), progress) as shown:
+                _run(groups, rows, run_batch, execute, n_jobs, shown)
             rows.finish(arms)
         except BaseException as error:
             with suppress(StorageError):  # what broke off matters more than that this cannot be told
@@ -91,7 +98,8 @@ def sweep(
             if isinstance(error, SystemExit):
                 log.warning("terminated; finished cells are kept in %s: go on with --resume", folder)
             raise
-        write_manifest(folder, manifest | _ended(rows, begin) | {"finished": now()})
+        whole = len(rows.rows) == len(grid)  # of a retry alone there may be cells that were never begun
+        write_manifest(folder, manifest | _ended(rows, begin) | {"finished": now() if whole else None})
     return folder
 
 
@@ -140,32 +148,35 @@ def summary(folder: Path) -> dict[str, Any]:
 
 
 def _bar(name: str, total: int, initial: int, progress: bool) -> Any:
-    """Return a progress bar on stderr, with the time that is left; a log file gets a line now and then."""
-    from tqdm import tqdm
-
+    """Return a progress bar on stderr; a log file gets a line now and then."""
     every = 0.1 if sys.stderr.isatty() else 10.0
-    return tqdm(total=total, initial=initial, desc=name, unit="cell", mininterval=every, disable=not progress)
+    # Its own guess of the time left takes every cell for equal: the one behind the bar goes by cost.
+    form = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+    return bar(
+        total=total, initial=initial, desc=name, unit="cell", mininterval=every, disable=not progress, bar_format=form
+    )
 
 
 def _run(
     groups: Sequence[Sequence[Cell]], rows: RowLog, run_batch: RunBatch, execute: Executor, n_jobs: int, bar: Any
 ) -> None:
-    failed = done = 0
-    with closing(execute(partial(attempt, run_batch), groups, n_jobs)) as attempts:
-        try:
-            for tried in attempts:
-                for row in tried.rows:
-                    rows.append(row)
-                    failed += row["status"] != "ok"
-                _keep(rows.path.with_name(FAILURES_FILE), tried.tracebacks)
-                bar.set_postfix(failed=failed, refresh=False)
-                bar.update(len(tried.rows))
-                done += len(tried.rows)
-        except WorkerKilled:
-            raise RuntimeError(
-                f"a worker process was killed (out of memory?) after {done} of {sum(map(len, groups))} cells, which "
-                f"are kept in {rows.path}: go on with --resume, or with fewer --n-jobs"
-            ) from None
+    n_failed = 0
+    remaining = Remaining({identity_of(each): cost(each) for group in groups for each in group})
+    with closing(execute(partial(attempt, run_batch), groups, n_jobs, _killed)) as attempts:
+        for tried in attempts:
+            for row in tried.rows:
+                rows.append(row)
+                n_failed += row["status"] != "ok"
+                remaining.finish(checked(row)[1])
+            _keep(rows.path.with_name(FAILURES_FILE), tried.tracebacks)
+            bar.set_postfix(failed=n_failed, left=duration(remaining.seconds()), refresh=False)
+            bar.update(len(tried.rows))
+
+
+def _killed(cells: Sequence[Cell]) -> Attempt:
+    """Return the failed rows of a batch whose worker was killed, also with nothing beside it."""
+    message = "its worker process was killed (out of memory?)"
+    return Attempt([failed(each, message) for each in cells], [f"{identity_of(each)}\n{message}" for each in cells])
 
 
 def _keep(path: Path, tracebacks: Sequence[str]) -> None:
