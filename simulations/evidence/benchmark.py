@@ -35,8 +35,8 @@ LARGE: dict[str, Any] = {
     **{"n_features": 100_000, "d_model": 1_024, "n_samples": 500_000, "target_frequency": 0.0003},
     **{"n_steps": 4, "n_probes": 64},
 }
-# Equal cells of about a second, by which the scaling of worker processes is measured.
-WORKERS_CELL = Cell(n_features=512, d_model=256, n_samples=30_000, n_neurons=2_048)
+# Equal cells of about two seconds, by which the scaling of worker processes is measured.
+WORKERS_CELL = Cell(n_features=512, d_model=256, n_samples=100_000, n_neurons=2_048)
 COPY_BYTES = 2**28  # beyond the caches that one core can hold
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1_024  # bytes in a unit of ru_maxrss
 

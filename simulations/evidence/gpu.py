@@ -14,6 +14,7 @@ import argparse
 import importlib.util
 import json
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -26,7 +27,8 @@ from typing import Any
 import torch
 
 from simulations.algorithms.autoencoders import tied_network
-from simulations.algorithms.provable import update
+from simulations.algorithms.provable import modified_ba, update
+from simulations.algorithms.provable.fit import start_of
 from simulations.base.files import check_writable
 from simulations.experiments import experiment
 from simulations.runs import cell as cell_module
@@ -136,6 +138,31 @@ def expected_bytes(cell: Cell, n_replicas: int) -> int:
     return int(held + tile + block)
 
 
+def fused_speed(device: str, cell: Cell, repeats: int = 5) -> dict[str, Any]:
+    """Time the update by Triton's kernel beside the plain form; return seconds, their ratio, and how they differ."""
+    if importlib.util.find_spec("triton") is None:
+        return {"said": "Triton is not installed"}
+    from simulations.algorithms.provable.fused import Fused
+    from simulations.evidence.benchmark import one_update
+
+    task, told = cell.task(), {}
+    where, source = torch.device(device), task.model.fixed()
+    weights = modified_ba.init(torch.from_numpy(start_of(task.algorithm, source)).to(where, torch.float32), 0.1).weights
+    results = []
+    for name, form in (("plain", update.Factored), ("fused", Fused)):
+        data = form([source.sample], device=where, dtype=torch.float32, center=source.center, kernel=False)
+        times = []
+        for _ in range(repeats + 1):  # the first compiles
+            begin = time.perf_counter()
+            results.append(one_update(data, weights, cell))
+            if device == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - begin)
+        told[f"seconds_{name}"] = statistics.median(times[1:])
+    apart = float((results[-1] - results[0]).norm() / results[0].norm())
+    return told | {"ratio": told["seconds_plain"] / told["seconds_fused"], "relative_difference_float32": apart}
+
+
 def _stopping(deadline: float) -> Callable[[Sequence[Cell]], list[dict[str, Any]]]:
     def run(cells: Sequence[Cell]) -> list[dict[str, Any]]:
         if time.monotonic() > deadline:
@@ -197,6 +224,7 @@ def everything(minutes: float, out: Path, command: Sequence[str], *, rehearse: b
         "tests": lambda: {"said": "a rehearsal runs none"} if rehearse else gpu_tests(),
         "agreement": lambda: agreement(device),
         "replicas": lambda: replica_speed(device, timed, 4 if rehearse else 16),
+        "fused": lambda: {} if rehearse else fused_speed(device, timed),
         "benchmark": lambda: {} if rehearse else _benchmark(out, command),
         "grids": lambda: run_grids(device, out, deadline, command, small=rehearse),
     }
