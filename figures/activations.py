@@ -32,5 +32,12 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.axvline(1 / table["n_features"].iloc[0], color="0.5", linewidth=0.8, linestyle=":", label="$1/n$")
     legend_below(figure, axes.get_legend_handles_labels()[0], 2)
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
-    heading(figure, "Is recovery the same with every activation?", sizes)
+    heading(figure, "Is recovery the same with every activation?", checks.title(sizes, _answer(table)))
     return figure
+
+
+def _answer(table: pd.DataFrame) -> str:
+    """Return the recovery of each activation at its best p, mean over seeds."""
+    means = table.groupby(["arm", "center", "target_frequency"])["feature_recovery_rate"].mean().dropna()
+    best = means.groupby("arm", sort=False).max()
+    return "at the best $p$: " + " / ".join(f"{name} {each:.2f}" for name, each in best.items()) if len(best) else ""

@@ -60,11 +60,34 @@ def plot(rows: pd.DataFrame) -> Figure:
         _alone(column[-1], part, choices)
     for axes, label in zip(grid[:, 0], LABELS.values(), strict=False):
         axes.set_ylabel(label)
-    question = "Which basin does GBA fall into, a dense code or the features, and what decides it?"
-    notes = checks.title("dense codes meet every target too", intervals.note(table["seed"].nunique()))
+    question = "Which basin does GBA fall into, a dense code or the features?"
+    notes = checks.title(*_answers(table), intervals.note(table["seed"].nunique()))
     heading(figure, question, notes)
     legend_below(figure, _handles(table), 3)
     return figure
+
+
+def _answers(table: pd.DataFrame) -> list[str]:
+    """Return where half of the features are recovered with b_pre = 0, and what the default and the paper's form do."""
+    found = []
+    for world, part in table.groupby("world", sort=False):
+        mine = part[part["choice"] == f"{BIASED}zero"]
+        edge = border(mine.groupby("initial_bias")[RECOVERY].mean().dropna())
+        ends = [part.loc[part["choice"] == choice, RECOVERY].mean() for choice in (DEFAULT, PAPER)]
+        told = f"{world}: border at a bias of {edge:.2f}" if pd.notna(edge) else f"{world}: no border seen"
+        found.append(f"{told} (default start {ends[0]:.2f}; from 0 as in the paper {ends[1]:.2f})")
+    return found
+
+
+def border(recovery: pd.Series, level: float = 0.5) -> float:
+    """Return the initial bias, the index, nearest 0 at which mean recovery crosses `level`, between values; or nan."""
+    falling = recovery.sort_index(ascending=False)  # from 0 down
+    biases, values = falling.index.to_numpy(float), falling.to_numpy(float)
+    for k in range(len(values) - 1):
+        if values[k] < level <= values[k + 1]:
+            share = (level - values[k]) / (values[k + 1] - values[k])
+            return float(biases[k] + (biases[k + 1] - biases[k]) * share)
+    return float("nan")
 
 
 def _choices(table: pd.DataFrame) -> list[str]:

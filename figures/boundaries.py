@@ -16,8 +16,12 @@ from figures.style import BLUE, GREEN, ORANGE, PURPLE, SMALL_FONT_SIZE, VERMILLI
 from theory.conditions import EPSILON, ZETA, conditions, frequency_bound_of_width
 
 Array = npt.NDArray[np.float64]
-LINE_WIDTH = 1.3
-TITLE = rf"sufficient conditions of the theorem ($\varepsilon$ = {EPSILON:g}, $\zeta$ = {ZETA:g})"
+LINE_WIDTH = 0.9
+REGION = (1.0, 1.0, 1.0, 0.3)  # white, so that colours below still tell
+TITLE = (
+    rf"sufficient conditions of the theorem ($\varepsilon$ = {EPSILON:g}, $\zeta$ = {ZETA:g})"
+    + "\nwhitened where all hold"
+)
 # White between black dots: seen on any background.
 REFERENCE: dict[str, Any] = {"color": "black", "gapcolor": "white", "linewidth": 1.0, "linestyle": (0, (1.5, 1.5))}
 
@@ -94,7 +98,9 @@ def overlay(axes: Axes, table: pd.DataFrame, x: str, y: str, *, references: bool
             sides = np.array(axes.get_xlim())
             reference(axes, sides, np.sqrt(n[0]), "root_n", r"$\sqrt{n}$")
     m = _follow(table, "n_neurons", y, ends)
-    return draw(axes, frequencies(n, d, s, m), ends)
+    bounds = frequencies(n, d, s, m)
+    region(axes, bounds, ends)
+    return draw(axes, bounds, ends)
 
 
 def _follow(table: pd.DataFrame, name: str, y: str, values: Array) -> Array:
@@ -117,6 +123,16 @@ def draw(axes: Axes, bounds: dict[str, Array], y: Array) -> set[str]:
             axes.add_line(each.artist(p, y))
             shown.add(each.condition)
     return shown
+
+
+def region(axes: Axes, bounds: dict[str, Array], y: Array) -> None:
+    """Shade where all conditions hold, p between the highest lower and the lowest upper bound at each y."""
+    lower = [bounds[name] for name in ("frequency_lower", "width") if name in bounds]
+    upper = [bounds[name] for name in bounds if name.startswith("frequency_upper")]
+    low, high = np.max(lower, axis=0), np.min(upper, axis=0)
+    limits = axes.get_xlim(), axes.get_ylim()
+    axes.fill_betweenx(y, low, high, where=low < high, facecolor=REGION, edgecolor="none", gid="theorem", zorder=1.5)
+    axes.set(xlim=limits[0], ylim=limits[1])
 
 
 def legend_handles(shown: set[str], *, width: bool = True) -> list[Line2D]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import boundaries, intervals, methods, series
+from figures import boundaries, intervals, methods, searches, series
 from figures import rows as checks
 from figures.style import BLACK, DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, styled
 
@@ -24,19 +24,21 @@ SHIFT = 0.14
 def plot(rows: pd.DataFrame) -> Figure:
     """Return three panels: consistency and recovery, a line a method, and MCS against the Z-score of neurons.
 
-    Means over seeds with their intervals.  Raises ValueError for rows without the columns it reads, or in which
+    A dot a seed, and the means over seeds with their intervals.  Raises ValueError for rows without the columns it
+    reads, or in which
     another setting varies.
     """
     results = (ALL, TOP, CHANCE, RECOVERY)
-    checked = checks.prepare(rows, results=results, series=("selectivity_profile",), by_arm=True)
+    free = ("learning_rate", "schedule")  # of each method, its own
+    checked = checks.prepare(rows, free=free, results=results, series=("selectivity_profile",), by_arm=True)
     table, looks = methods.with_method(checked)
     figure = new_figure(DOUBLE_COLUMN, 3.1)
     shares, recovery, selectivity = figure.subplots(1, 3, width_ratios=(1, 0.75, 1.35))
     for y, (name, look) in enumerate(looks.items()):
         part = table[table["method"] == name]
         for column, shift in ((ALL, -SHIFT), (TOP, SHIFT)):
-            _point(shares, part[column], y + shift, f"{column}-{name}", look, FACES[column])
-        _point(recovery, part[RECOVERY], y, f"{RECOVERY}-{name}", look, None)
+            searches.mark(shares, y + shift, part[column], look, f"{column}-{name}", FACES[column])
+        searches.mark(recovery, y, part[RECOVERY], look, f"{RECOVERY}-{name}")
         _profile(selectivity, part, name, look)
     _shares(shares, table, looks)
     _rates(recovery, len(looks), "recovery", "feature recovery rate")
@@ -46,17 +48,20 @@ def plot(rows: pd.DataFrame) -> Figure:
     open_axes(selectivity, "both")
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
     note = intervals.note(table["seed"].nunique())
-    notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note, methods.OURS)
-    heading(figure, "Do dictionaries that are trained from other starts agree?", notes)
+    notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note, "one dot a seed")
+    heading(figure, f"Starts that agree, every method at its searched best: {_answer(table, looks)}", notes)
     legend_below(figure, _kinds(table[CHANCE]), 3)
     return figure
 
 
-def _point(axes: Axes, values: pd.Series, y: float, gid: str, look: methods.Look, face: str | None) -> None:
-    found = intervals.mean(values, 0, 1)
-    intervals.bar(axes, found, y, color=look.colour, gid=f"interval-{gid}")
-    style = look.line(markersize=4.5, linestyle="", markerfacecolor=face or look.colour)
-    axes.plot(found.value, y, gid=gid, clip_on=False, zorder=3, **style)
+def _answer(table: pd.DataFrame, looks: dict[str, methods.Look]) -> str:
+    """Return the share of all neurons that agree of GBA and of the most consistent other method."""
+    means = {name: float(table.loc[table["method"] == name, ALL].mean()) for name in looks}
+    ours = means.pop("gba", float("nan"))
+    if ours != ours or not means:
+        return "which agree?"
+    best = max(means, key=lambda name: means[name])
+    return f"{ours:.2f} of GBA's neurons, {means[best]:.2f} of {looks[best].label}'s"
 
 
 def _shares(axes: Axes, table: pd.DataFrame, looks: dict[str, methods.Look]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -86,8 +87,12 @@ def diagram(
     theory: bool = True,
     references: bool = True,
     height: float = 2.15,
+    also: Callable[[Axes, Panel], Sequence[Line2D]] | None = None,
 ) -> Figure:
-    """Return lines of heat maps over the column x, which all share; panels of one line share their y axis."""
+    """Return lines of heat maps over the column x, which all share; panels of one line share their y axis.
+
+    Rates have a line where they pass 1/2.  `also` draws more on a panel, and returns legend handles of what it drew.
+    """
     across = max(len(line) for line in lines)
     wide = across > 1
     figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, (1.3 if wide else 1.75) + height * len(lines))
@@ -95,13 +100,16 @@ def diagram(
     everything = pd.concat([panel.rows for line in lines for panel in line])
     x_values, limits = phase.distinct(everything[x]), _limits(everything[value])
     shown: set[str] = set()
-    cells = []
+    cells, more = [], {}
     for line, row in zip(lines, grid, strict=True):
         y_values = phase.distinct(pd.concat([panel.rows[panel.y] for panel in line]))
         for panel, axes in zip(line, row, strict=False):
             found = phase.collect(panel.rows, x, panel.y, value=value, x_values=x_values, y_values=y_values)
             mesh = phase.heat_map(axes, found, limits)
             shown |= boundaries.overlay(axes, panel.rows, x, panel.y, references=references) if theory else set()
+            if limits == (0.0, 1.0) and phase.half(axes, found, "half"):
+                more["half"] = phase.half_handle("half of them")
+            more |= {str(each.get_label()): each for each in also(axes, panel)} if also else {}
             axes.set_title(panel.title, pad=14 if theory and references else 5)
             phase.label_axis(axes, axes.xaxis, x, x_values)
             phase.label_axis(axes, axes.yaxis, panel.y, y_values)
@@ -115,7 +123,9 @@ def diagram(
     handles = phase.legend_handles(cells)
     if theory and x == "target_frequency" and {"n_features", "d_model", "sparsity"} <= set(everything.columns):
         told = {panel.y for line in lines for panel in line}
-        handles = [*_theory_handles(shown, everything, told if references else set()), *handles]
+        handles = [*_theory_handles(shown, everything, told if references else set()), *more.values(), *handles]
+    else:
+        handles = [*more.values(), *handles]
     if handles:
         legend_below(figure, handles, min(len(handles), 4 if wide else 2), boundaries.TITLE if shown else None)
     return figure

@@ -11,14 +11,26 @@ from matplotlib.lines import Line2D
 
 from figures import intervals
 from figures import rows as checks
-from figures.style import BLACK, BLUE, DOUBLE_COLUMN, VERMILLION, heading, legend_below, new_figure, open_axes, styled
+from figures.style import (
+    BLACK,
+    BLUE,
+    DOUBLE_COLUMN,
+    GREEN,
+    VERMILLION,
+    heading,
+    legend_below,
+    new_figure,
+    open_axes,
+    styled,
+)
 
 RECOVERY = "feature_recovery_rate"
 OURS = "ours"
 # Of an arm "WORLD: METHOD SIDE": the sides that ours is compared with, by colour, marker and place.
 SIDES = {
-    "SAELens": ("SAELens, same recipe", BLUE, "o", -0.16),
-    "defaults": ("SAELens, as it comes", VERMILLION, "s", 0.16),
+    "SAELens": ("SAELens, same recipe", BLUE, "o", -0.22),
+    "norm-0.1": ("the same, decoder norm 0.1 at the start", GREEN, "^", 0.0),
+    "defaults": ("SAELens, as it comes", VERMILLION, "s", 0.22),
 }
 WORLD = ("n_features", "d_model", "sparsity", "support_law", "coefficient_law", "dictionary_law", "noise")
 COLUMNS = 3
@@ -37,7 +49,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     worlds, names = (list(dict.fromkeys(table[name])) for name in ("world", "method"))
     across = min(COLUMNS, len(worlds))
     down = math.ceil(len(worlds) / across)
-    figure = new_figure(DOUBLE_COLUMN, 0.9 + (0.6 + 0.22 * len(names)) * down)
+    figure = new_figure(DOUBLE_COLUMN, 0.9 + (0.6 + 0.26 * len(names)) * down)
     panels = figure.subplots(down, across, squeeze=False, sharex=True).flatten()
     for axes, world in zip(panels, worlds, strict=False):
         _panel(axes, table[table["world"] == world], names)
@@ -49,9 +61,25 @@ def plot(rows: pd.DataFrame) -> Figure:
         axes.tick_params(axis="x", labelbottom=True)
     sizes = checks.counts(table, n="n_features", d="d_model", M="n_neurons")
     notes = checks.title("recovery rate (cosine > 0.9)", sizes, intervals.note(table["seed"].nunique()))
-    heading(figure, "Do our autoencoders recover what SAELens' own code recovers?", notes)
+    heading(figure, f"Do our autoencoders recover what SAELens' own code recovers? {_answer(table)}", notes)
     legend_below(figure, [_handle(side) for side in SIDES], len(SIDES))
     return figure
+
+
+def _difference(part: pd.DataFrame, side: str) -> intervals.Mean:
+    """Return the recovery of a side minus that of ours, paired by seed, of the rows of one method in one world."""
+    by_seed = part.set_index("seed")
+    ours = by_seed.loc[by_seed["side"] == OURS, RECOVERY]
+    theirs = by_seed.loc[by_seed["side"] == side, RECOVERY]
+    return intervals.mean(theirs - ours.reindex(theirs.index), -1, 1)
+
+
+def _answer(table: pd.DataFrame) -> str:
+    """Return in how many pairs of world and method the same recipe agrees, its interval holding no difference."""
+    pairs = [_difference(part, "SAELens") for _, part in table.groupby(["world", "method"])]
+    judged = [each for each in pairs if each.n_values >= intervals.FEWEST]
+    agree = sum(each.low <= 0 <= each.high for each in judged)
+    return f"Within the interval in {agree} of {len(judged)} pairs" if judged else ""
 
 
 def _parts(arms: pd.Series) -> dict[str, list[str]]:
@@ -71,13 +99,11 @@ def _panel(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     """Draw the differences of one world, a line a method."""
     labels = []
     for y, name in enumerate(names):
-        part = table[table["method"] == name].set_index("seed")
-        ours = part.loc[part["side"] == OURS, RECOVERY]
-        value = intervals.mean(ours, 0, 1)
+        part = table[table["method"] == name]
+        value = intervals.mean(part.loc[part["side"] == OURS, RECOVERY], 0, 1)
         labels.append(f"{name} ({value.value:.2f})" if value.n_values else name)
         for side, (_, colour, marker, shift) in SIDES.items():
-            theirs = part.loc[part["side"] == side, RECOVERY]
-            change = intervals.mean(theirs - ours.reindex(theirs.index), -1, 1)
+            change = _difference(part, side)
             if change.n_values:
                 intervals.bar(axes, change, y + shift, color=colour, gid=f"interval-{side}-{name}")
                 axes.plot(change.value, y + shift, gid=f"{side}-{name}", color=colour, marker=marker, markersize=4)

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from figures import boundaries, phase
+from figures import boundaries, phase, predicted
 from figures import rows as checks
-from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, colour_bar, heading, legend_below, new_figure, outline, styled
+from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, colour_bar, heading, legend_below, new_figure, styled
 
 RESULT = "learnable_fraction"
 LABEL = "share of features that hold a neuron on them"
-SLICES = {"n_features": ("over n", "both"), "d_model": ("over d", "both")}  # arms by the axis that they are over
+OVER_N, OVER_D = ("over n", "both"), ("over d", "both")  # how the arms of the slices begin
 HALF: dict[bool, Any] = {True: "-", False: (0, (2, 1.5))}  # the contour of 1/2, by centring
+MOST = 2  # sparsities, the least and the greatest: what lies between lies between
 
 
 @styled
@@ -26,61 +26,77 @@ def plot(rows: pd.DataFrame) -> Figure:
     """Return the share of learnable features, mean over seeds, over (target_frequency, n) and (target_frequency, d).
 
     One column of panels a sparsity, a line of panels a slice.  Colours are centred data, where there are any; lines at
-    a share of 1/2 are solid for centred, dotted for other data.  The theorem's band is drawn; it has no width here.
+    a share of 1/2 are solid for centred, dotted for other data, dots the critical p that theory predicts.  The
+    theorem's band is drawn; it has no width here.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
     free = ("target_frequency", "n_features", "d_model", "sparsity", "n_samples")
     table = checks.prepare(rows, free=free, needs=("target_frequency",), results=(RESULT,), series=("arm",))
-    sparsities, p = phase.distinct(table["sparsity"]), phase.distinct(table["target_frequency"])
-    slices = {name: table[table["arm"].isin(arms)] for name, arms in SLICES.items()}
-    slices = {name: part for name, part in slices.items() if len(part)}
+    slices = _slices(table)
+    if not slices:
+        raise ValueError(f"arm={table['arm'].iloc[0]!r}, but some should begin with 'over n' or 'over d'")
+    table = pd.concat([part for _, part in slices])
+    sparsities = phase.distinct(table["sparsity"])
+    sparsities = sparsities if sparsities.size <= MOST else sparsities[[0, -1]]
     wide = sparsities.size > 1
-    figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.15 + 1.9 * len(slices))
+    figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.3 + 1.9 * len(slices))
     panels = figure.subplots(len(slices), sparsities.size, squeeze=False)
     shown: set[str] = set()
-    grids = []
-    for (name, part), line in zip(slices.items(), panels, strict=True):
-        y = phase.distinct(part[name])
+    grids: list[phase.Cells] = []
+    for (name, part), line in zip(slices, panels, strict=True):
         for s, axes in zip(sparsities, line, strict=True):
             chosen = part[part["sparsity"] == s]
-            found = {
-                center: phase.collect(group, "target_frequency", name, value=RESULT, x_values=p, y_values=y)
-                for center, group in chosen.groupby("center")
-            }
-            # Colours are of the centred data; a run that failed counts wherever it did.
-            failed = np.logical_or.reduce([each.failed for each in found.values()])
-            grids += [cells := replace(found[max(found)], failed=failed)]
-            mesh = phase.heat_map(axes, cells)
+            if chosen.empty:
+                axes.set_visible(False)
+                continue
+            mesh, cells = _panel(axes, chosen, name)
+            grids.append(cells)
             shown |= boundaries.overlay(axes, chosen, "target_frequency", name, references=False)
-            for center, each in found.items():
-                _half(axes, each, bool(center))
             axes.set_title(f"$s$ = {s:.0f}", pad=4)
-            phase.frequency_axis(axes, p)
-            phase.number_axis(axes.yaxis, y, _axis_label(name, part))
-            if wide:
-                axes.label_outer()
+            phase.frequency_axis(axes, cells.x)
+            phase.number_axis(axes.yaxis, cells.y, _axis_label(name, part))
     colour_bar(figure, mesh, list(panels.flat), LABEL)
     centred = [name for name, _ in checks.by_centring(table) if name]
-    notes = (f"colours: {centred[-1]}" if centred else "", checks.share_of_n(table, "n_samples", "N"))
+    steps, samples = checks.counts(table, T="n_steps"), checks.share_of_n(table, "n_samples", "N")
+    notes = (f"colours: {centred[-1]}" if centred else "", "$\\tau$ = 0.9", steps, samples)
     heading(figure, "Which features hold a neuron that was started on them?", checks.title(*notes))
-    halves = [_half_handle(center) for center in sorted(table["center"].unique(), reverse=True)]
-    handles = [*boundaries.legend_handles(shown, width=False), *halves, *phase.legend_handles(grids)]
+    names = {True: "a share of 1/2, centred data", False: "a share of 1/2, not centred"}
+    halves = [phase.half_handle(names[each], HALF[each]) for each in sorted(table["center"].unique(), reverse=True)]
+    theory = phase.prediction_handle("predicted by theory")
+    handles = [*boundaries.legend_handles(shown, width=False), *halves, theory, *phase.legend_handles(grids)]
     legend_below(figure, handles, 4 if wide else 2, boundaries.TITLE)
     return figure
 
 
-def _half(axes: Axes, cells: phase.Cells, center: bool) -> None:
-    """Draw where the share passes 1/2."""
-    finite = cells.recovery[np.isfinite(cells.recovery)]
-    if min(cells.recovery.shape) > 1 and finite.size and finite.min() < 0.5 < finite.max():
-        style: Any = {"colors": "black", "linewidths": 1.0, "linestyles": [HALF[center]]}
-        lines = axes.contour(cells.x, cells.y, np.ma.masked_invalid(cells.recovery), [0.5], **style)
-        lines.set(path_effects=outline(1.0), gid=f"half-{center}")
+def _slices(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the column of the y axis and the rows of each slice: one over n, and one over d for each n."""
+    arm = table["arm"].astype(str)
+    found = [("n_features", table[arm.isin(OVER_N)])]
+    over_d = table[arm.str.startswith(OVER_D)]
+    found += [("d_model", part) for _, part in over_d.groupby("n_features") if phase.distinct(part["d_model"]).size > 1]
+    return [(name, part) for name, part in found if len(part)]
 
 
-def _half_handle(center: bool) -> Line2D:
-    label = "a share of 1/2, centred data" if center else "a share of 1/2, not centred"
-    return Line2D([], [], color="black", linewidth=1.0, linestyle=HALF[center], label=label)
+def _panel(axes: Axes, chosen: pd.DataFrame, name: str) -> tuple[Any, phase.Cells]:
+    """Draw colours of the centred data, where there are any, and for each centring the half and its prediction."""
+    p, y = phase.distinct(chosen["target_frequency"]), phase.distinct(chosen[name])
+    found = {
+        bool(center): phase.collect(group, "target_frequency", name, value=RESULT, x_values=p, y_values=y)
+        for center, group in chosen.groupby("center")
+    }
+    # A run that failed counts wherever it did.
+    failed = np.logical_or.reduce([each.failed for each in found.values()])
+    cells = replace(found[max(found)], failed=failed)
+    mesh = phase.heat_map(axes, cells)
+    for center, each in found.items():
+        phase.half(axes, each, f"half-{center}", HALF[center])
+        sizes = chosen.loc[chosen["center"] == center].groupby(name)[["n_features", "d_model", "n_samples"]].first()
+        s, n_steps = (int(chosen[column].iloc[0]) for column in ("sparsity", "n_steps"))
+        critical = [predicted.critical(int(n), int(d), s, int(n_samples), n_steps, center)
+                    for n, d, n_samples in sizes.itertuples(index=False)]  # fmt: skip
+        inside = [value if p[0] <= value <= p[-1] else np.nan for value in critical]
+        phase.prediction(axes, inside, sizes.index.to_numpy(dtype=float), HALF[center])
+    return mesh, cells
 
 
 def _axis_label(name: str, table: pd.DataFrame) -> str:

@@ -11,8 +11,6 @@ from matplotlib.lines import Line2D
 
 from figures.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
 
-OURS = "methods as implemented here; not tested yet against the rivals' own code"
-
 
 @dataclass(frozen=True)
 class Look:
@@ -34,11 +32,19 @@ LOOKS: dict[str, Look] = {
     "gba": Look("GBA", BLUE, "o"),
     "gba-quantile": Look("GBA quantile", SKY, "D"),
     "gba-below": Look("GBA quantile-below", SKY, "d", (0, (4, 1.5))),
+    "gba-high": Look("GBA, frequencies too high", BLUE, "^", (0, (4, 1.5))),
+    "gba-low": Look("GBA, frequencies too low", BLUE, "v", (0, (4, 1.5))),
     "ba": Look("BA", GREEN, "s"),
-    "topk": Look("TopK", VERMILLION, "^"),
-    "batchtopk": Look("BatchTopK", ORANGE, "v"),
-    "l1": Look("L1", PURPLE, "X"),
-    "jumprelu": Look("JumpReLU", "0.5", "P"),
+    "topk": Look("TopK, tied", VERMILLION, "^"),
+    "topk-untied": Look("TopK", VERMILLION, ">", (0, (4, 1.5))),
+    "batchtopk": Look("BatchTopK, tied", ORANGE, "v"),
+    "batchtopk-untied": Look("BatchTopK", ORANGE, ">", (0, (4, 1.5))),
+    "matryoshka": Look("Matryoshka", SKY, "h", (0, (4, 1.5))),
+    "l1": Look("L1, tied", PURPLE, "X"),
+    "l1-untied": Look("L1", PURPLE, "<", (0, (4, 1.5))),
+    "jumprelu": Look("JumpReLU, tied", "0.5", "P"),
+    "jumprelu-untied": Look("JumpReLU", "0.5", "p", (0, (4, 1.5))),
+    "gated": Look("Gated", YELLOW, "D"),
     "dictionary-learning": Look("dictionary learning", BLACK, "<", (0, (4, 1.5))),
     "provable": Look("provable", BLACK, "*"),
 }

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from figures.style import EMPTY_CELL, HEAT_MAP, outline
+from figures.style import EMPTY_CELL, HEAT_MAP, SKY, outline
 from theory.closed_forms import chance_recovery_rate
 
 Array = npt.NDArray[np.float64]
@@ -24,6 +24,10 @@ RECOVERY, THRESHOLD = "feature_recovery_rate", 0.9
 # Ours: chance explains a recovery of which it would give half, and chance below 5 % is not worth a hatch.
 CHANCE_SHARE, CHANCE_FLOOR = 0.5, 0.05
 HATCH = "////"
+PREDICTED: dict[str, Any] = {
+    **{"color": SKY, "linewidth": 1.2, "marker": "o"},
+    **{"markersize": 2.6, "markeredgecolor": "black", "markeredgewidth": 0.4},
+}
 LABELS = {
     **{"d_model": "dimension $d$", "n_features": "features $n$", "sparsity": "sparsity $s$", "n_neurons": "width $M$"},
     **{"target_frequency": "target frequency $p$", "feature_frequency": "feature frequency $f$"},
@@ -128,6 +132,35 @@ def heat_map(axes: Axes, cells: Cells, limits: tuple[float, float] = (0.0, 1.0))
         _hatch(axes, x, y, cells.dominated() & where, colour, f"chance-{name}")
         _cross(axes, cells, cells.failed & where, colour, f"failed-{name}")
     return mesh
+
+
+def half(axes: Axes, cells: Cells, name: str, dashes: Any = "-") -> bool:
+    """Draw where the recovery passes 1/2, straight between cells; return whether it does."""
+    finite = cells.recovery[np.isfinite(cells.recovery)]
+    if min(cells.recovery.shape) < 2 or not finite.size or not finite.min() < 0.5 < finite.max():
+        return False
+    style: dict[str, Any] = {"colors": "black", "linewidths": 1.0, "linestyles": [dashes]}
+    lines = axes.contour(cells.x, cells.y, np.ma.masked_invalid(cells.recovery), [0.5], **style)
+    lines.set(path_effects=outline(1.0), gid=name)
+    return True
+
+
+def half_handle(label: str, dashes: Any = "-") -> Line2D:
+    """Return the legend handle of `half`."""
+    return Line2D([], [], color="black", linewidth=1.0, linestyle=dashes, label=label)
+
+
+def prediction(axes: Axes, p: npt.ArrayLike, y: npt.ArrayLike, dashes: Any = "-") -> None:
+    """Draw a frequency that theory predicts at each y, as far as it is known."""
+    known = np.isfinite(np.asarray(p, dtype=float))
+    if known.any():
+        x, height = np.asarray(p, dtype=float)[known], np.asarray(y, dtype=float)[known]
+        axes.add_line(Line2D(x, height, gid="predicted", zorder=3, **(PREDICTED | {"linestyle": dashes})))
+
+
+def prediction_handle(label: str) -> Line2D:
+    """Return the legend handle of `prediction`."""
+    return Line2D([], [], label=label, **PREDICTED)
 
 
 def _hatch(axes: Axes, x: Array, y: Array, where: npt.NDArray[np.bool_], colour: str, name: str) -> None:

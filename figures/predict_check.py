@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +10,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import intervals, phase
+from figures import intervals, phase, predicted
 from figures import rows as checks
 from figures.style import BLUE, ORANGE, SINGLE_COLUMN, heading, legend_below, new_figure, styled
-from theory.recovery_prediction import success
+from theory.transitions import crossing
 
 Array = npt.NDArray[np.float64]
 RESULT = "feature_recovery_rate"
 SETTING = ("n_features", "d_model", "sparsity", "target_frequency", "n_samples", "n_steps", "center")
 COLOURS, MARKERS = {True: BLUE, False: ORANGE}, "os^Dv<>pPX"
 N_BINS = 5  # of equal length, of the predicted rate
-_success = cache(success)  # a second each
 
 
 @styled
@@ -41,8 +39,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     ratios = phase.distinct(pairs["ratio"])
     for (center, ratio), part in pairs.groupby(["center", "ratio"]):
         marker = MARKERS[int(np.searchsorted(ratios, float(str(ratio)))) % len(MARKERS)]
-        for predicted, measured in zip(part["predicted"], part["measured"], strict=True):
-            intervals.bar(axes, predicted, measured, color=COLOURS[bool(center)], linewidth=0.6, alpha=0.6)
+        for told, measured in zip(part["predicted"], part["measured"], strict=True):
+            intervals.bar(axes, told, measured, color=COLOURS[bool(center)], linewidth=0.6, alpha=0.6)
         values = [each.value for each in part["measured"]]
         axes.plot(part["predicted"], values, linestyle="", marker=marker, markersize=3.2, color=COLOURS[bool(center)])
     for low, high, mean in calibration(pairs):
@@ -50,7 +48,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set(xlabel="recovery rate predicted by theory alone", ylabel="measured recovery rate")
     axes.spines[["top", "right"]].set_visible(False)
-    heading(figure, "Does theory alone predict what a simulation recovers?", _errors(pairs, table))
+    rms = math.sqrt(float((errors(pairs) ** 2).mean()))
+    heading(figure, f"Theory alone predicts recovery within {rms:.2f} (rms)", _errors(pairs, table))
     names = {True: "centred data", False: "not centred"}
     handles = [_handle(names[each], COLOURS[each], "o") for each in sorted(set(pairs["center"]), reverse=True)]
     handles += [_handle(f"$M$ = {each:g} $n$", "0.4", MARKERS[k % len(MARKERS)]) for k, each in enumerate(ratios)]
@@ -60,15 +59,17 @@ def plot(rows: pd.DataFrame) -> Figure:
 
 
 def compared(table: pd.DataFrame) -> pd.DataFrame:
-    """Return for each setting and width: center, ratio M/n, predicted rate and the measured one (intervals.Mean)."""
+    """Return for each setting and width: its setting, center, M/n, predicted rate and the measured (intervals.Mean)."""
     found = []
     for key, part in table.dropna(subset=[RESULT]).groupby(list(SETTING)):
         n, d, s, p, n_samples, n_steps, center = (float(each) for each in np.array(key, dtype=float))
-        law = _success(int(n), int(d), int(s), p, int(n_samples), int(n_steps), center=bool(center))
         for width, draws in part.groupby("n_neurons"):
-            ratio, rate = float(str(width)) / n, float(law.recovery_rate(float(str(width))))
+            neurons = int(float(str(width)))
+            sizes = (int(n), int(d), int(s), p, int(n_samples), int(n_steps), bool(center))
+            ratio, rate = neurons / n, predicted.recovery(*sizes, neurons)
             measured = intervals.mean(draws[RESULT], 0.0, 1.0)
-            found.append({"center": bool(center), "ratio": ratio, "predicted": rate, "measured": measured})
+            point = {"center": bool(center), "ratio": ratio, "predicted": rate, "measured": measured}
+            found.append({"setting": str(sizes)} | point)
     if not found:
         raise ValueError("pairs=0, but should be at least one finished simulation")
     return pd.DataFrame(found)
@@ -77,6 +78,20 @@ def compared(table: pd.DataFrame) -> pd.DataFrame:
 def errors(pairs: pd.DataFrame) -> Array:
     """Return predicted minus mean measured rate of each pair."""
     return np.array([each["predicted"] - each["measured"].value for _, each in pairs.iterrows()])
+
+
+def width_factors(pairs: pd.DataFrame) -> Array:
+    """Return predicted over measured width at recoveries 1/4, 1/2, 3/4, where both curves pass them between widths."""
+    found = []
+    for _, part in pairs.groupby("setting"):
+        ratio, measured = part["ratio"].to_numpy(), np.array([each.value for each in part["measured"]])
+        for level in (0.25, 0.5, 0.75):
+            told, seen = (
+                crossing(ratio, curve, level, falling=False) for curve in (part["predicted"].to_numpy(), measured)
+            )
+            found.append(told / seen)
+    factors = np.array(found)
+    return np.asarray(factors[np.isfinite(factors)])
 
 
 def calibration(pairs: pd.DataFrame) -> list[tuple[float, float, float]]:
@@ -92,8 +107,15 @@ def _errors(pairs: pd.DataFrame, table: pd.DataFrame) -> str:
     seeds = table["seed"].nunique()
     note = intervals.note(seeds)
     steps, failed = phase.distinct(table["n_steps"]), int((table["status"] != "ok").sum())
-    told = f"{n_settings} settings, $T$ = {steps[0]:.0f} to {steps[-1]:.0f}, $\\tau$ = 0.9, rms error {rms:.3f}"
-    return checks.title(f"{told}, mean error {mean:+.3f}", f"{failed} runs failed" if failed else "", note)
+    ratios = phase.distinct(table["n_samples"] / table["n_features"])
+    told = f"{n_settings} settings, $T$ = {steps[0]:.0f} to {steps[-1]:.0f}, $\\tau$ = 0.9"
+    told += f", $N/n$ = {ratios[0]:g} to {ratios[-1]:g}, rms error {rms:.3f}, mean error {mean:+.3f}"
+    off = width_factors(pairs)
+    if off.size:
+        factor = math.exp(math.sqrt(float((np.log(off) ** 2).mean())))
+        told += f", required width within a factor of {factor:.2f} (rms)"
+        told += f", {float((np.abs(np.log(off)) < math.log(1.5)).mean()):.0%} within 1.5"
+    return checks.title(told, f"{failed} runs failed" if failed else "", note)
 
 
 def _handle(label: str, colour: str, marker: str) -> Line2D:

@@ -1,164 +1,207 @@
-"""Neuron resonance in trained BA: recovery over dimension and over feature frequency, and the frequencies learned."""
+"""Neuron resonance in trained BA: recovery over (p, d) under both controls, the edges of its band, its lower end."""
 
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection, QuadMesh
-from matplotlib.colors import LogNorm
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from figures import boundaries, phase, series
+from figures import boundaries, intervals, phase
 from figures import rows as checks
-from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, colour_bar, heading, legend_below, new_figure, styled
+from figures.style import (
+    BLUE,
+    DOUBLE_COLUMN,
+    GREEN,
+    VERMILLION,
+    colour_bar,
+    heading,
+    legend_below,
+    new_figure,
+    open_axes,
+    plain_log,
+    styled,
+)
+from theory.transitions import crossing
 
-EVEN = "uniform"
-PROFILE = "frequency_profile"
-SAME_FREQUENCY = 1.3  # ours: groups of features within that ratio share a line of cells
-FREQUENCY_MAP = "viridis"
+LOOKS: dict[str, dict[str, Any]] = {
+    "one-sided": {"color": BLUE, "marker": "o"},
+    "two-sided": {"color": VERMILLION, "marker": "^"},
+    "one-sided, slow": {"color": GREEN, "marker": "s"},
+}
+LONGER, HALF = ", longer", 0.5
+FREE = ("target_frequency", "d_model", "n_features", "n_neurons", "n_steps", "n_samples", "start_frequency")
 
 
 @styled
 def plot(rows: pd.DataFrame) -> Figure:
-    """Return a column of two panels a support law, mean over seeds: recovery above, frequencies learned below.
+    """Return a heat map over (p, d) an arm and n, mean over seeds, and below them the band's edges and its lower end.
 
-    Above, cells over (target_frequency, d_model) where all features are as frequent (uniform), and over
-    (target_frequency, feature frequency) elsewhere; below, the frequency of neurons on recovered features.
-    Raises ValueError for rows without the columns it reads, in which another setting varies, or in which an uneven law
-    has several dimensions.
+    Edges are where recovery passes half of its best over p, by seed; open triangles at an end of the grid: not passed
+    there.  Its lower end is recovery at the lowest p against the samples of training.  Raises ValueError for rows
+    without the columns it reads, or in which another setting varies.
     """
-    free = ("target_frequency", "d_model", "support_law")
-    needs, results = ("target_frequency", "n_neurons"), ("feature_recovery_rate",)
-    table = checks.prepare(rows, free=free, needs=needs, results=results, series=(PROFILE,))
-    if len(table["center"].unique()) > 1:
-        raise ValueError("center=False, True, but should have one value in this figure")
-    laws = sorted(table["support_law"].unique(), key=lambda law: (law != EVEN, law))
-    points = _profiles(table, laws)
-    figure = new_figure(DOUBLE_COLUMN if len(laws) > 1 else SINGLE_COLUMN, 5.2)
-    panels = figure.subplots(2, len(laws), squeeze=False)
-    p = phase.distinct(table["target_frequency"])
-    grids = []
-    for law, axes in zip(laws, panels[0], strict=True):
-        chosen = table[table["support_law"] == law] if law == EVEN else points[points["support_law"] == law]
-        cells, mesh = (_over_dimension if law == EVEN else _over_frequency)(axes, chosen, p)
-        axes.set_title(law if law == EVEN else _title(law, points), pad=14)
-        phase.frequency_axis(axes, p)
-        grids.append(cells)
-    for law, axes in zip(laws, panels[1], strict=True):
-        dots = _learned(axes, points[points["support_law"] == law], p)
-        axes.set_title(_title(law, points))
-    _same_limits(list(panels[1]), points)
-    colour_bar(figure, mesh, list(panels[0]))
-    bar = figure.colorbar(dots, ax=list(panels[1]), pad=0.02, fraction=0.05, aspect=28)
-    bar.set_label("target frequency $p$")
-    notes = checks.counts(table, n="n_features", s="sparsity", M="n_neurons")
-    name = str(table["arm"].iloc[0]) if "arm" in table.columns and not set(table["arm"]) & set(laws) else "trained BA"
-    heading(
-        figure, f"At which target frequencies does {name} recover features, and how often do they fire then?", notes
-    )
-    handles = [boundaries.reference_handle(r"$f = s/n$, $d = \sqrt{n}$, $p = f$"), *phase.legend_handles(grids)]
-    legend_below(figure, handles, len(handles))
+    needs, results = ("target_frequency", "n_neurons"), (phase.RECOVERY,)
+    table = checks.prepare(rows, free=FREE, needs=needs, results=results, by_arm=True)
+    arm = table["arm"].astype(str)
+    maps = [
+        (str(name), part)
+        for (_, name), part in table.groupby(["n_features", "arm"], sort=False)
+        if len(part["d_model"].unique()) > 1
+    ]
+    low = table[arm.str.removesuffix(LONGER).isin(LOOKS)]
+    low = low[(low["target_frequency"] == low["target_frequency"].min()) & low["d_model"].isin(_lengthened(low))]
+    wide = len(maps) > 2
+    figure = new_figure(DOUBLE_COLUMN, 2.6 + 2.4 * math.ceil(max(len(maps), 1) / 2))
+    lines = math.ceil(max(len(maps), 1) / 2)
+    panels = figure.subplots(lines + 1, 2, squeeze=False)
+    cells = []
+    for axes, (name, part) in zip(panels[:lines].flat, maps, strict=False):
+        found, mesh = _map(axes, part)
+        axes.set_title(checks.title(name, checks.counts(part, n="n_features") if wide else ""), pad=12)
+        cells.append(found)
+    for axes in list(panels[:lines].flat)[len(maps) :]:
+        axes.set_axis_off()
+    if maps:
+        colour_bar(figure, mesh, list(panels[:lines].flat))
+    _edges(panels[lines, 0], maps)
+    _ends(panels[lines, 1], low)
+    heading(figure, f"Is resonance of trained BA a band of $p$? {_answer(maps)}", _notes(table))
+    _legend(figure, [name for name, _ in maps], low, cells)
     return figure
 
 
-def _title(law: str, points: pd.DataFrame) -> str:
-    return f"{law}, {checks.counts(points, d='d_model')}"
+def _notes(table: pd.DataFrame) -> str:
+    s = checks.counts(table, n="n_features", s="sparsity")
+    return checks.title(s, checks.share_of_n(table, "n_neurons", "M"), intervals.note(table["seed"].nunique()))
 
 
-def _profiles(table: pd.DataFrame, laws: list[str]) -> pd.DataFrame:
-    """Return a row a run and group of features: its feature and neuron frequency, and its recovery as that of a run.
-
-    Of the uniform law only the dimension of the others, or else the largest.  Unfinished runs have a row in every line
-    of cells of their law, without a recovery.
-    """
-    uneven = table.loc[table["support_law"] != EVEN, "d_model"].unique()
-    if len(uneven) > 1:
-        raise ValueError(f"d_model={uneven[0]:.0f}, {uneven[1]:.0f}, but should have one value under an uneven law")
-    d = uneven[0] if len(uneven) else table["d_model"].max()
-    parts = []
-    for law in laws:
-        runs = table[(table["support_law"] == law) & (table["d_model"] == d)]
-        found = [_profile(text, ok) for text, ok in zip(runs[PROFILE], runs["status"] == "ok", strict=True)]
-        line_of = _lines(np.concatenate([np.empty(0), *(each[:, 0] for each in found)]))
-        if not line_of:
-            raise ValueError(f"support_law={law} has no finished run, but should have one at d_model={d:.0f}")
-        nothing = np.array([(line, np.nan, 0.0) for line in sorted(set(line_of.values()))])
-        for k, each in enumerate(found):
-            each = each if len(each) else nothing
-            part = runs.iloc[[k] * len(each)].copy()
-            part[["feature_frequency", "feature_recovery_rate", "neuron_frequency"]] = each
-            parts.append(part.assign(line=[line_of.get(f, f) for f in each[:, 0]]))
-    points: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    return points
+def _lengthened(low: pd.DataFrame) -> list[float]:
+    """Return the dimensions at which some arm is trained longer; all where none is."""
+    longer = low[low["arm"].str.endswith(LONGER)]
+    return list((longer if len(longer) else low)["d_model"].unique())
 
 
-def _profile(text: object, ok: bool) -> phase.Array:
-    """Return the profile (groups of features that occur, 3) of one run; (0, 3) of an unfinished one."""
-    found = series.points(text, PROFILE, 3) if ok else np.empty((0, 3))
-    if ok and not len(found):
-        raise ValueError(f"{PROFILE} is empty, but should not be in a run that finished")
-    return found[found[:, 0] > 0]
-
-
-def _lines(frequencies: phase.Array) -> dict[float, float]:
-    """Return, for each frequency, the geometric mean of those within SAME_FREQUENCY of the rarest of its line."""
-    groups: list[list[float]] = []
-    for f in np.unique(frequencies[frequencies > 0]):
-        if not groups or f > SAME_FREQUENCY * groups[-1][0]:
-            groups.append([])
-        groups[-1].append(float(f))
-    return {f: float(f"{np.exp(np.log(group).mean()):.3g}") for group in groups for f in group}
-
-
-def _over_dimension(axes: Axes, part: pd.DataFrame, p: phase.Array) -> tuple[phase.Cells, QuadMesh]:
-    """Draw recovery over (p, d), with the feature frequency and sqrt(n)."""
+def _map(axes: Axes, part: pd.DataFrame) -> tuple[phase.Cells, QuadMesh]:
+    """Draw recovery over (p, d), with the feature frequency, sqrt(n), and half of the best."""
+    cells = phase.collect(part, "target_frequency", "d_model")
+    mesh = phase.heat_map(axes, cells)
     n, s = part["n_features"].iloc[0], part["sparsity"].iloc[0]
-    d = phase.distinct(part["d_model"])
-    cells = phase.collect(part, "target_frequency", "d_model", x_values=p)
-    mesh = phase.heat_map(axes, cells)
-    boundaries.reference(axes, s / n, phase.along(d), "feature_frequency", "$f$")
-    boundaries.reference(axes, phase.along(p), math.sqrt(n), "root_n", r"$\sqrt{n}$")
-    phase.number_axis(axes.yaxis, d, "dimension $d$")
+    boundaries.reference(axes, s / n, phase.along(cells.y), "feature_frequency", "$f$")
+    boundaries.reference(axes, 1 / n, phase.along(cells.y), "one_feature", "$1/n$")
+    boundaries.reference(axes, phase.along(cells.x), math.sqrt(n), "root_n", r"$\sqrt{n}$")
+    phase.frequency_axis(axes, cells.x)
+    phase.number_axis(axes.yaxis, cells.y, "dimension $d$")
     return cells, mesh
 
 
-def _over_frequency(axes: Axes, part: pd.DataFrame, p: phase.Array) -> tuple[phase.Cells, QuadMesh]:
-    """Draw recovery over (p, feature frequency), with the line on which the two are equal."""
-    cells = phase.collect(part, "target_frequency", "line", x_values=p)
-    mesh = phase.heat_map(axes, cells)
-    ends = phase.along(p)
-    boundaries.reference(axes, ends, ends, "equal", "$p = f$")
-    phase.label_axis(axes, axes.yaxis, "feature_frequency", cells.y)
-    return cells, mesh
+def edges(part: pd.DataFrame) -> pd.DataFrame:
+    """Return per seed and d where recovery passes half of its best over p, below and above the p of the best.
+
+    nan where it does not pass within the grid; no row where the best is below a half.
+    """
+    found = []
+    for (d, seed), cells in part.groupby(["d_model", "seed"]):
+        curve = cells.groupby("target_frequency")[phase.RECOVERY].mean().dropna()
+        if len(curve) < 3 or curve.max() < HALF:
+            continue
+        top = int(np.argmax(curve))
+        p, y = curve.index.to_numpy(dtype=float), curve.to_numpy() / curve.max()
+        low = crossing(p[: top + 1], y[: top + 1], HALF, falling=False) if top else math.nan
+        high = crossing(p[top:], y[top:], HALF) if top < len(p) - 1 else math.nan
+        found.append({"d_model": d, "seed": seed, "low": low, "high": high, "first": p[0], "last": p[-1]})
+    return pd.DataFrame(found, columns=["d_model", "seed", "low", "high", "first", "last"])
 
 
-def _learned(axes: Axes, part: pd.DataFrame, p: phase.Array) -> PathCollection:
-    """Draw the frequency of neurons on recovered features, a dot a run and group, larger where more are recovered."""
-    shown = part[part["neuron_frequency"] > 0]
-    dots = axes.scatter(
-        shown["feature_frequency"],
-        shown["neuron_frequency"],
-        s=3 + 13 * shown["feature_recovery_rate"],
-        c=shown["target_frequency"],
-        norm=LogNorm(p[0], max(p[-1], p[0] * 1.001)),
-        cmap=FREQUENCY_MAP,
-        alpha=0.85,
-        linewidths=0,
-        gid="learned",
-    )
-    axes.set(xlabel="feature frequency $f$", ylabel="its neuron's frequency")
-    return dots
+class _Edge(NamedTuple):
+    """At x, where each seed passes half of its best recovery, nan where it does not, and the end of the grid there."""
+
+    x: float
+    passed: pd.Series
+    grid: pd.Series
 
 
-def _same_limits(panels: list[Axes], points: pd.DataFrame) -> None:
-    """Give the panels of learned frequencies logarithmic axes of one range each, and the diagonal."""
-    shown = points[points["neuron_frequency"] > 0]
-    f, learned = points["feature_frequency"], shown["neuron_frequency"]
-    limits = (f.min() / 1.5, f.max() * 1.5), (min(learned.min(), f.min()) / 1.5, max(learned.max(), f.max()) * 1.5)
-    for axes in panels:
-        axes.set(xscale="log", yscale="log", xlim=limits[0], ylim=limits[1] if len(shown) else limits[0])
-        boundaries.reference(axes, limits[0], limits[0], "equal", "")
-        axes.label_outer()
+def _edges(axes: Axes, maps: list[tuple[str, pd.DataFrame]]) -> None:
+    """Draw both edges over d / sqrt(n), in units of f, geometric means over seeds with their intervals."""
+    axes.set(xscale="log", yscale="log", xlabel=r"$d/\sqrt{n}$", ylabel="edge of the band, $p/f$")
+    axes.set_title("where recovery is half of its best")
+    for name, part in maps:
+        n, s = part["n_features"].iloc[0], part["sparsity"].iloc[0]
+        look = LOOKS.get(name, {"color": "0.4", "marker": "D"})
+        for end, stop in (("low", "first"), ("high", "last")):
+            points = [
+                _Edge(float(each["d_model"].iloc[0]) / math.sqrt(n), *(each[column] * n / s for column in (end, stop)))
+                for _, each in edges(part).groupby("d_model")
+            ]
+            _edge(axes, [each for each in points if each.passed.notna().all()], f"{end}-{name}", look)
+            beyond = [(each.x, float(each.grid.iloc[0])) for each in points if each.passed.isna().any()]
+            if beyond:
+                mark = "v" if end == "low" else "^"
+                style: dict[str, Any] = {"linestyle": "", "markerfacecolor": "none", "markersize": 4, "marker": mark}
+                axes.plot(*zip(*beyond, strict=True), gid=f"beyond-{end}-{name}", color=look["color"], **style)
+    axes.axhline(1, color="0.4", linewidth=0.8, linestyle=(0, (1.5, 1.5)), gid="f")
+    for axis in (axes.xaxis, axes.yaxis):
+        plain_log(axis)
+    open_axes(axes, "both")
+
+
+def _edge(axes: Axes, points: list[_Edge], name: str, look: dict[str, Any]) -> None:
+    """Draw an edge where every seed passes it, with its intervals."""
+    means = [(each.x, intervals.log_mean(each.passed)) for each in points]
+    for x, mean in means:
+        intervals.bar(axes, x, mean, color=look["color"])
+    if means:
+        xy = [(x, mean.value) for x, mean in means]
+        axes.plot(*zip(*xy, strict=True), markersize=4, linewidth=1.1, gid=name, **look)
+
+
+def _ends(axes: Axes, low: pd.DataFrame) -> None:
+    """Draw recovery at the lowest p over the samples of training, a line a control."""
+    p, n = low["target_frequency"].min(), low["n_features"].max()
+    d = checks.counts(low, d="d_model") if len(low["d_model"].unique()) == 1 else ""
+    axes.set_title(checks.title(f"$p$ = {p * n:.2g}$/n$", d) if len(low) else "")
+    axes.set(xscale="log", xlabel="samples of training", ylabel="recovery (cosine > 0.9)", ylim=(-0.03, 1.03))
+    for name, look in LOOKS.items():
+        part = low[low["arm"].str.removesuffix(LONGER) == name]
+        points = [
+            (float(each["n_samples"].iloc[0]), intervals.mean(each[phase.RECOVERY], 0, 1))
+            for _, each in part.groupby("n_samples")
+        ]
+        for N, each in points:
+            intervals.bar(axes, N, each, color=look["color"])
+        if points:
+            xy = [(N, each.value) for N, each in points]
+            axes.plot(*zip(*xy, strict=True), markersize=4, linewidth=1.1, gid=f"end-{name}", **look)
+    if len(low):
+        axes.set_xlim(low["n_samples"].min() / 1.5, low["n_samples"].max() * 1.5)
+        values = sorted(low["n_samples"].unique())
+        axes.set_xticks(values, [f"{each:,.0f}" for each in values])
+        axes.minorticks_off()
+    open_axes(axes, "both")
+
+
+def _answer(maps: list[tuple[str, pd.DataFrame]]) -> str:
+    """Return at how many dimensions from sqrt(n) on both edges lie inside the grid, at every seed, by arm."""
+    told = []
+    for name, part in maps:
+        found = edges(part)
+        found = found[found["d_model"] ** 2 >= part["n_features"].iloc[0]]
+        whole = found.groupby("d_model")[["low", "high"]].agg(lambda each: each.notna().all())
+        told.append(f"{int(whole.all(axis=1).sum())} of {len(whole)} ({name})")
+    return rf"Two edges at {', '.join(told)} $d$ above $\sqrt{{n}}$" if told else "no map"
+
+
+def _legend(figure: Figure, names: list[str], low: pd.DataFrame, cells: list[phase.Cells]) -> None:
+    met = [name for name in LOOKS if name in {*names, *low["arm"].str.removesuffix(LONGER)}]
+    labels = {"one-sided, slow": "one-sided, the paper's gain"}
+    handles: list[Any] = [Line2D([], [], label=labels.get(name, name), markersize=4, **LOOKS[name]) for name in met]
+    hollow: dict[str, Any] = {"linestyle": "", "markerfacecolor": "none", "color": "0.3", "marker": "v"}
+    handles.append(Line2D([], [], label="beyond the grid", markersize=4, **hollow))
+    handles.append(boundaries.reference_handle(r"$1/n$, $f = s/n$, $d = \sqrt{n}$"))
+    handles += phase.legend_handles(cells)
+    legend_below(figure, handles, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,17 +9,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
-from figures import curves, phase
+from figures import curves, phase, predicted
 from figures import rows as checks
 from figures.style import DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, plain_log, styled
-from theory.prediction import critical_frequency
 from theory.scaling import CRITICAL_DIMENSION_EXPONENT, upper_edge_exponent
 from theory.transitions import crossing, transition_width
 
 FOLLOWS = ("d_model", "target_frequency", "n_samples", "n_neurons")
 RESULT = "learnable_fraction"
-predicted = cache(critical_frequency)  # a second each
 
 
 def transitions(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +49,7 @@ def critical_dimensions(table: pd.DataFrame) -> pd.DataFrame:
 def plot(rows: pd.DataFrame) -> Figure:
     """Return critical p, width of the transition and critical d over n; filled: centred data, hollow: not centred.
 
-    Small crosses are the predictions without simulation (theory.prediction), dotted lines have the theorem's exponents.
+    Crosses, joined, are predictions without simulation (theory.prediction), dotted lines have the theorem's exponents.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
     free, needs = ("n_features", "sparsity", *FOLLOWS), ("target_frequency", "n_steps")
@@ -80,7 +78,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     _decorate(left, "critical $p$ ($d = n/2$)", sizes)
     _decorate(middle, "width of the transition in $\\log p$", sizes)
     _decorate(right, "critical $d$ ($s = 3$, $p = 1/n$)", sizes)
-    notes = checks.title("where the learnable fraction passes 1/2", checks.share_of_n(table, "n_samples", "N"))
+    where = ("where the learnable fraction passes 1/2", "$\\tau$ = 0.9", checks.counts(table, T="n_steps"))
+    notes = checks.title(*where, checks.share_of_n(table, "n_samples", "N"))
     heading(figure, "How do the transitions of learnability move with n?", notes)
     legend_below(figure, _legend(styles), 4)
     return figure
@@ -92,8 +91,11 @@ def _face(center: bool, colour: Any) -> dict[str, Any]:
 
 def _prediction(axes: Axes, part: pd.DataFrame, colour: Any) -> None:
     names = ["n_features", "d_model", "sparsity", "n_samples", "n_steps"]
-    p = [predicted(*map(int, each[:5]), center=bool(each[5])) for each in part[[*names, "center"]].to_numpy()]
-    axes.plot(part["n_features"], p, color=colour, marker="x", markersize=4.5, linestyle="", zorder=3)
+    p = [
+        predicted.critical(int(n), int(d), int(s), int(n_samples), int(steps), bool(center))
+        for n, d, s, n_samples, steps, center in part[[*names, "center"]].to_numpy()
+    ]
+    axes.plot(part["n_features"], p, color=colour, marker="x", markersize=4.5, linestyle="-", linewidth=0.5, zorder=3)
 
 
 def _exponent(axes: Axes, part: pd.DataFrame, exponent: float, colour: Any) -> None:
@@ -109,6 +111,9 @@ def _decorate(axes: Axes, title: str, sizes: phase.Array) -> None:
     phase.number_axis(axes.xaxis, sizes, "features $n$", at_most=5)
     if axes.get_yscale() == "log":
         plain_log(axes.yaxis)
+        low, high = axes.get_ylim()
+        if high < 30 * low:  # 1, 2 and 5 alone would be two ticks
+            axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 1.5, 2, 3, 5, 7)))
     open_axes(axes, "both")
 
 

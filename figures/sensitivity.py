@@ -1,138 +1,74 @@
-"""Recovery over what a user has to choose, against the learning rate: a heat map a choice."""
+"""Recovery over each choice of a user, the others as in the winner of a search: a panel a choice."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
-from figures import methods, phase
+from figures import methods, searches
 from figures import rows as checks
-from figures.style import (
-    DOUBLE_COLUMN,
-    EMPTY_CELL,
-    HEAT_MAP,
-    SMALL_FONT_SIZE,
-    colour_bar,
-    heading,
-    new_figure,
-    styled,
-)
+from figures.style import DOUBLE_COLUMN, heading, new_figure, open_axes, styled
 
-RECOVERY = "feature_recovery_rate"
-SYMBOLS = {"k": "$K$"}
-DEFAULTS = "defaults"  # the choice of the cells that all panels of a method share
-COLUMNS = 3
-# Signs in cells: all runs failed, some did, none was made.
-MARKS = {"\u00d7": "\u00d7 failed or diverged", "*": "* some seeds failed", "\u2013": "\u2013 not run"}
-
-
-class Panel(NamedTuple):
-    """One choice of one method: the column that is chosen (empty where none is), its name, and its rows."""
-
-    method: str
-    choice: str
-    name: str
-    rows: pd.DataFrame
+NAMES = {
+    "k": "$K$", "n_groups": "groups $K$", "high_target_frequency": "HTF", "low_target_frequency": "LTF",
+    "learning_rate": "rate",
+}  # fmt: skip
+COLUMNS = 5
 
 
 @styled
 def plot(rows: pd.DataFrame) -> Figure:
-    """Return a heat map of recovery over learning rate and value for each choice, mean over seeds.
+    """Return a panel a method and choice: recovery over its values, a dot a seed, their mean, and what is best.
 
-    An arm is "METHOD, CHOICE", or "METHOD, defaults" for cells that are part of each choice of the method.  Titles
-    state the worst and the best cell.  Raises ValueError for rows without the columns it reads, or in which another
-    setting varies.
+    The title of a panel tells the least and the largest mean.  Raises ValueError for rows without the columns it
+    reads, or in which another setting varies.
     """
-    wanted = {_column(str(arm)) for arm in rows.get("arm", ())} - {""}
-    free, results = ("learning_rate", *wanted), (RECOVERY, *sorted(wanted - set(rows.columns)))
-    table, looks = methods.with_method(
-        checks.prepare(rows, free=free, needs=("learning_rate",), results=results, by_arm=True)
-    )
-    panels = choices(table, looks)
+    free = ("learning_rate", "schedule")
+    results = (searches.AT_080, searches.AT_090)
+    table, looks = methods.with_method(checks.prepare(rows, free=free, results=results, by_arm=True))
+    table = searches.split(table)
+    seed = searches.search_seed(table)
+    panels = [(name, knob) for name in looks for knob in _varied(table[table["method"] == name])]
     lines = -(-len(panels) // COLUMNS)
-    figure = new_figure(DOUBLE_COLUMN, 0.95 + 2.0 * lines)
-    grid = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
-    rates = phase.distinct(table["learning_rate"])
-    grids = [_collect(each, rates) for each in panels]
-    for axes, panel, cells in zip(grid, panels, grids, strict=False):
-        mesh = _heat_map(axes, panel, cells)
+    figure = new_figure(DOUBLE_COLUMN, 0.7 + 1.55 * lines)
+    grid = figure.subplots(lines, COLUMNS, squeeze=False, sharey=True).ravel()
+    for axes, (name, knob) in zip(grid, panels, strict=False):
+        _panel(axes, table[table["method"] == name], seed, knob, looks[name])
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    colour_bar(figure, mesh, list(grid))
-    marks = [text for sign, text in MARKS.items() if any((_signs(each) == sign).any() for each in grids)]
-    sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
-    question = "How does recovery depend on what has to be chosen, and on the learning rate?"
-    heading(figure, question, checks.title(sizes, *marks, methods.OURS))
+    for axes in grid[::COLUMNS]:
+        axes.set_ylabel("recovery\n(cosine > 0.9)")
+    sizes = checks.counts(table, n="n_features", d="d_model", M="n_neurons")
+    fresh = table.loc[table["seed"] != seed, "seed"].nunique()
+    notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", f"one dot a seed, {max(fresh, 1)} seeds")
+    heading(figure, f"How much tuning?  Mean recovery over two decades of each choice: {_answer(table, looks)}", notes)
     return figure
 
 
-def choices(table: pd.DataFrame, looks: dict[str, methods.Look]) -> list[Panel]:
-    """Return the panels of a table with a column `method`, in the order of methods, then of the rows.
-
-    Raises ValueError when an arm changes another choice of its method as well.
-    """
-    found = []
-    for method, look in looks.items():
-        part = table[table["method"] == method]
-        shared = part["arm"].str.endswith(f", {DEFAULTS}")
-        arms = part.loc[~shared, "arm"].unique()
-        columns = {arm: _column(arm) for arm in arms}
-        for arm, column in columns.items():
-            rows = part[shared | (part["arm"] == arm)]
-            for other in set(columns.values()) - {column, ""}:
-                checks.one_value(rows, other, whose=f" for {arm}")
-            name = SYMBOLS.get(column, column.replace("_", " "))
-            found.append(Panel(look.label, column, name, rows))
-    return found
+def _varied(part: pd.DataFrame) -> list[str]:
+    """Return the knobs that were varied of one method; its rate where none was."""
+    return [each for each in dict.fromkeys(part["knob"]) if each not in (searches.TRIAL, "")] or ["learning_rate"]
 
 
-def _column(arm: str) -> str:
-    """Return the setting that an arm chooses: "topk, K" chooses k, "gba, initial bias" initial_bias."""
-    _, comma, choice = arm.partition(", ")
-    return choice.lower().replace(" ", "_") if comma and choice != DEFAULTS else ""
+def _panel(axes: Axes, part: pd.DataFrame, seed: int, knob: str, look: methods.Look) -> None:
+    means = searches.sweep(axes, part, seed, knob, look, f"{part['method'].iloc[0]}-{knob}")
+    best = searches.best_of(part, seed)
+    if len(best):
+        axes.axhline(float(best[searches.AT_090].mean()), color="0.6", linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    if knob != "initial_bias":
+        axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(ylim=(-0.03, 1.05), xlabel=NAMES.get(knob, knob.replace("_", " ")))
+    name = look.label + methods.failures(part["status"])
+    axes.set_title(f"{name}\n{np.nanmin(means):.2f} to {np.nanmax(means):.2f}" if len(means) else name)
+    open_axes(axes, "both")
 
 
-def _collect(panel: Panel, rates: phase.Array) -> phase.Cells:
-    """Return the cells over the learning rate and the index of the value; values can be 0 or below."""
-    values = phase.distinct(panel.rows[panel.choice]) if panel.choice else np.empty(0)
-    place = np.searchsorted(values, panel.rows[panel.choice]) if panel.choice else 0
-    position = panel.rows.assign(position=place + 1.0)
-    return phase.collect(position, "learning_rate", "position", x_values=rates)
-
-
-def _heat_map(axes: Axes, panel: Panel, cells: phase.Cells) -> QuadMesh:
-    """Draw the cells at equal sizes with their numbers, and state the worst and the best in the title."""
-    n_rates = cells.x.size
-    shown = np.ma.masked_invalid(cells.recovery)
-    axes.set_facecolor(EMPTY_CELL)
-    mesh = axes.pcolormesh(shown, cmap=HEAT_MAP, vmin=0, vmax=1, edgecolors="face", linewidth=0.2)
-    signs = _signs(cells)
-    for (i, j), value in np.ndenumerate(cells.recovery):
-        text = str(signs[i, j]) if np.isnan(value) else f"{value:.2f}{signs[i, j]}"
-        colour = "white" if value < 0.5 else "black"
-        axes.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=SMALL_FONT_SIZE, color=colour)
-    axes.set_xticks(np.arange(n_rates) + 0.5, [f"{rate:g}" for rate in cells.x])
-    values = phase.distinct(panel.rows[panel.choice]) if panel.choice else np.empty(0)
-    axes.set_yticks(np.arange(len(values)) + 0.5, [f"{value:g}" for value in values])
-    axes.tick_params(length=0)
-    axes.set(xlabel="learning rate", ylabel=panel.name)
-    axes.set_title(f"{checks.title(panel.method, panel.name)}\n{_extremes(cells.recovery)}")
-    return mesh
-
-
-def _signs(cells: phase.Cells) -> npt.NDArray[np.str_]:
-    """Return the sign in each cell, one of MARKS or empty."""
-    none = np.isnan(cells.recovery)
-    return np.select([cells.failed & none, cells.failed, none], list(MARKS), "")
-
-
-def _extremes(recovery: phase.Array) -> str:
-    if np.isnan(recovery).all():
-        return "no run finished"
-    return f"worst {np.nanmin(recovery):.2f}, best {np.nanmax(recovery):.2f}"
+def _answer(table: pd.DataFrame, looks: dict[str, methods.Look]) -> str:
+    """Return the mean over the choices of each method of its mean recovery over values, without the search."""
+    cells = table[table["knob"] != searches.TRIAL]
+    means = cells.groupby(["method", "knob"])[searches.AT_090].mean().groupby("method").mean()
+    return ", ".join(f"{looks[name].label} {means[name]:.2f}" for name in looks if name in means)

@@ -26,35 +26,52 @@ PANELS = (("recovery_per_step", 0.9), ("recovery_per_step_080", 0.8))
 def plot(rows: pd.DataFrame) -> Figure:
     """Return recovery against step, one line a number of features: mean over seeds, with their range as a band.
 
-    Columns of panels are the thresholds 0.9 and, where rows carry it, 0.8; lines are without and with centred data.
+    First the share of neurons that have arrived from where the best of the theorem's n p^(-s) starts, a panel a
+    sparsity; then simulations at cosines 0.9 and 0.8, without and with centred data.
     Raises ValueError for rows without the columns it reads, in which another setting varies, or with a history whose
     length is not n_steps + 1.
     """
-    table = checks.prepare(
-        rows,
-        free=("n_features", *FOLLOWS),
-        needs=("n_steps", "target_frequency", "n_neurons"),
-        series=("recovery_per_step",),
-    )
-    checks.one_per_cell(table, ("n_features",), FOLLOWS)
-    lines = checks.by_centring(table)
+    free = ("n_features", "n_steps", "sparsity", "instrument", *FOLLOWS)
+    table = checks.prepare(rows, free=free, needs=("n_steps", "target_frequency"), series=("arm", PANELS[0][0]))
+    checks.one_per_cell(table, ("arm", "sparsity", "n_features"), (*FOLLOWS, "n_steps"))
+    probes, simulated = (table[(table["arm"] == "probes") == chosen] for chosen in (True, False))
     columns = [(name, tau) for name, tau in PANELS if name in table.columns]
-    wide = len(columns) > 1
-    figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.25 + 1.9 * len(lines))
-    panels = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
+    drawn = [
+        (f"from the depth of $n p^{{-s}}$, $s$ = {s:.0f}", probes[probes["sparsity"] == s], PANELS[0][0])
+        for s in sorted(probes["sparsity"].unique())
+    ]
+    drawn += [
+        (checks.title(f"cosine > {tau}", centring), part, name)
+        for centring, part in checks.by_centring(simulated)
+        for name, tau in columns
+    ]
+    across = min(2, len(drawn))
+    lines = -(-len(drawn) // across)
+    figure = new_figure(DOUBLE_COLUMN if across > 1 else SINGLE_COLUMN, 1.25 + 1.8 * lines)
+    panels = figure.subplots(lines, across, sharey=True, squeeze=False)
     styles = ordered_styles(sorted(int(n) for n in table["n_features"].unique()))
-    for (centring, part), line in zip(lines, panels, strict=True):
-        for (name, tau), axes in zip(columns, line, strict=True):
-            for n, style in styles.items():
-                _line(axes, histories(part[part["n_features"] == n], name), style, n)
-            axes.set_title(checks.title(f"cosine > {tau}", centring))
-            _decorate(axes)
-    notes = [checks.counts(table, s="sparsity")]
-    notes += [checks.share_of_n(table, *each) for each in (("d_model", "d"), ("n_samples", "N"), ("n_neurons", "M"))]
-    heading(figure, "How many steps does recovery take as n grows?", checks.title(*notes, checks.frequency_note(table)))
+    for (name, part, column), axes in zip(drawn, panels.flat, strict=False):
+        for n, style in styles.items():
+            _line(axes, histories(part[part["n_features"] == n], column), style, n)
+        axes.set_title(name)
+        _decorate(axes)
+    for axes in panels.flat[len(drawn) :]:
+        axes.set_visible(False)
+    notes = [checks.share_of_n(simulated, *each) for each in (("n_samples", "N"), ("n_neurons", "M")) if len(simulated)]
+    heading(figure, "How many steps does recovery take as n grows?", checks.title(*notes, _answer(probes)))
     handles = [Line2D([], [], label=_label(table, n), **style) for n, style in styles.items()]
-    legend_below(figure, handles, min(len(handles), 4 if wide else 2))
+    legend_below(figure, handles, min(len(handles), 5 if across > 1 else 2))
     return figure
+
+
+def _answer(probes: pd.DataFrame) -> str:
+    """Return the mean steps until nine tenths of those that arrive at most have arrived, at the least and largest n."""
+    needed = []
+    for _, part in probes.groupby("n_features"):
+        found = np.concatenate([histories(each, PANELS[0][0]) for _, each in part.groupby("sparsity")])
+        if len(found) and found.max() > 0:
+            needed.append(float(np.argmax(found >= 0.9 * found.max(axis=1, keepdims=True), axis=1).mean()))
+    return f"from the depth: {needed[0]:.1f} steps at the least $n$, {needed[-1]:.1f} at the largest" if needed else ""
 
 
 def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
@@ -75,7 +92,6 @@ def _decorate(axes: Axes) -> None:
     axes.set(xlabel="step", ylabel="feature recovery rate", ylim=(-0.03, 1.03))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     open_axes(axes, "y")
-    axes.label_outer()
 
 
 def _line(axes: Axes, history: npt.NDArray[np.float64], style: dict[str, Any], n: int) -> None:

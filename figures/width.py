@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import phase
+from figures import phase, predicted
 from figures import rows as checks
 from figures.curves import ordered_styles
 from figures.style import (
@@ -53,7 +53,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     styles = ordered_styles(list(phase.distinct(over_p["sparsity"])))
     figure = new_figure(DOUBLE_COLUMN, 1.05 + 2.35 * len(parts))
     panels = figure.subplots(len(parts), 3, squeeze=False)
-    limits = (0.0, min(float(probed[VALUE].max()), MOST) + HEADROOM)
+    highest = next(each for each in (probed[VALUE].max(), probed[LOW].max(), 0.0) if math.isfinite(each))
+    limits = (0.0, min(float(highest), MOST) + HEADROOM)  # where every width is infinite, there are lower ends at most
     grids = []
     for (centring, part), (left, middle, right) in zip(parts, panels, strict=True):
         _frequency_panel(left, over_p.loc[over_p.index.intersection(part.index)], styles, limits)
@@ -73,7 +74,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     theorem = Line2D([], [], color="0.35", linestyle="--", linewidth=0.9, label=label)
     most = Line2D([], [], color="0.35", marker="^", markerfacecolor="white", linestyle="", markersize=4,
                   label="at least: no upper end")  # fmt: skip
-    legend_below(figure, [*curves, theorem, most, *phase.legend_handles(grids)], 5)
+    told = Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label="predicted by theory")
+    legend_below(figure, [*curves, theorem, told, most, *phase.legend_handles(grids)], 5)
     return figure
 
 
@@ -97,7 +99,8 @@ def _points(axes: Axes, x: Array, table: pd.DataFrame, style: dict[str, Any], na
     y, low, high = (table[each].to_numpy(dtype=float)[order] for each in (VALUE, LOW, HIGH))
     x = x[order]
     known, open_above = np.isfinite(low) & np.isfinite(high), np.isfinite(low) & ~np.isfinite(high)
-    axes.vlines(x[known], low[known], high[known], color=style["color"], linewidth=0.9)
+    top = axes.get_ylim()[1]
+    axes.vlines(x[known], low[known], np.minimum(high[known], top), color=style["color"], linewidth=0.9)
     axes.plot(x, y, gid=name, **style)
     up = style | {"linestyle": "", "marker": "^", "markersize": 4, "markerfacecolor": "white"}
     seen = np.minimum(low, axes.get_ylim()[1] * 0.97)[open_above]  # still true of what lies above the panel
@@ -114,6 +117,7 @@ def _frequency_panel(axes: Axes, table: pd.DataFrame, styles: dict[float, Any], 
         line = np.geomspace(p.min(), p.max(), 50)
         n, d = (np.full_like(line, part[name].iloc[0]) for name in ("n_features", "d_model"))
         axes.plot(line, _theorem(n, d, s, line), color=styles[s]["color"], linestyle="--", linewidth=0.9)
+        _predicted(axes, p, part, styles[s]["color"])
         slope = _slope(np.log10(p), part)
         slopes.append(f"$s$ = {s:.0f}: {slope}" if slope else "")
     text = "\n".join(["exponent in $p$", *(each for each in slopes if each)])
@@ -131,6 +135,7 @@ def _size_panel(axes: Axes, table: pd.DataFrame, limits: tuple[float, float]) ->
     n, d, p = (table[name].to_numpy(dtype=float) for name in ("n_features", "d_model", "target_frequency"))
     s = float(table["sparsity"].iloc[0])
     _points(axes, n, table, {"color": BLACK, "marker": "o", "markersize": 3.2, "linewidth": 1.1}, "width-n")
+    _predicted(axes, n, table, BLACK)
     order = np.argsort(n)
     sufficient = _theorem(n, d, s, p)
     axes.plot(n[order], sufficient[order], color=BLACK, linestyle="--", linewidth=0.9, gid="theorem-n")
@@ -141,6 +146,27 @@ def _size_panel(axes: Axes, table: pd.DataFrame, limits: tuple[float, float]) ->
     axes.annotate(f"$s$ = {s:.0f}, {checks.frequency_note(table)}", (0.03, 0.03), **where)
     phase.number_axis(axes.xaxis, np.sort(n), "features $n$", at_most=4)
     _decades(axes)
+
+
+def _predicted(axes: Axes, x: Array, table: pd.DataFrame, colour: Any) -> None:
+    """Draw the width that theory alone predicts for each row, as far as it is in sight."""
+    names = [
+        "n_features",
+        "d_model",
+        "sparsity",
+        "target_frequency",
+        "n_samples",
+        "n_steps",
+        "center",
+        "target_recovery",
+    ]
+    drawn: dict[float, float] = {}
+    for place, (n, d, s, p, n_samples, n_steps, center, target) in zip(x, table[names].to_numpy(), strict=True):
+        sizes = (int(n), int(d), int(s), float(p), int(n_samples), int(n_steps), bool(center))
+        drawn[float(place)] = math.log10(predicted.width(*sizes, float(target)))
+    known = sorted(each for each in drawn.items() if each[1] < axes.get_ylim()[1])
+    if known:
+        axes.plot(*zip(*known, strict=True), color=colour, linestyle=":", linewidth=1.2, gid="predicted")
 
 
 def _decades(axes: Axes) -> None:

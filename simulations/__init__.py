@@ -1,8 +1,18 @@
 """Sampling, algorithms, measures, experiments, sweeps and the command line: the only randomness of the suite."""
 
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 
-try:
-    __version__ = version("sae-recovery")
-except PackageNotFoundError:  # straight from a checkout, nothing installed
-    __version__ = "0.3.0"
+__version__: str
+
+
+@cache
+def __getattr__(name: str) -> str:
+    """Return __version__, which takes a tenth of a second to find out, when it is first asked for."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("sae-recovery")
+    except PackageNotFoundError:  # straight from a checkout, nothing installed
+        return "0.3.0"

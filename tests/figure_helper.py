@@ -14,13 +14,15 @@ PROFILE = "0.08:0.25:0.03 0.09:0.5:0.04 0.1:0:0"
 RESULTS = (
     *("feature_recovery_rate", "feature_recovery_rate_080", "l0", "fraction_variance_unexplained", "consistency"),
     *("consistency_top", "consistency_chance", "learnable_fraction", "log10_required_width", "mean_bias"),
+    *("recovery_up_to_shift", "f1_score", "mcc", "uniqueness", "precision", "recall", "measured_sparsity"),
     *("log10_required_width_low", "log10_required_width_high", "predicted_recovery_rate"),
-    *("predicted_recovery_rate_low", "predicted_recovery_rate_high"),
+    *("predicted_recovery_rate_low", "predicted_recovery_rate_high", "kept_fraction", "changed_fraction"),
+    "mixed_fraction",
     *(f"{unit}_to_recovery_{level}" for unit in ("samples", "seconds") for level in ("090", "099")),
 )
 SERIES = (
     *("recovery_per_step", "recovery_per_step_080", "recovery_steps", "frequency_profile", "frequency_histogram"),
-    *("frequency_histogram_start", "selectivity_profile"),
+    *("frequency_histogram_start", "selectivity_profile", "level_profile", "neuron_trajectories"),
 )
 
 
@@ -37,12 +39,22 @@ def made_up(cell):
     trained = cell.algorithm != "modified-ba"
     history = [0.0, 0.5, 0.25] if trained else [0, *[0.5] * (n_steps - 1), 0.25]
     found = {"feature_recovery_rate": frr / 2, "feature_recovery_rate_080": frr, "frequency_profile": PROFILE}
+    found |= {"recovery_up_to_shift": frr} if trained else {}
+    found |= {name: frr for name in ("f1_score", "mcc", "uniqueness", "precision", "recall")} if trained else {}
+    found |= {"measured_sparsity": 3.0}
     found |= {name: " ".join(f"{each:g}" for each in history) for name in SERIES[:2]}
     for unit, scale in (("samples", 1e5), ("seconds", 10)):
         found |= {f"{unit}_to_recovery_{level}": scale * (1 + frr) for level in ("090", "099")}
     found |= {"learnable_fraction": frr, "log10_required_width": 3 + frr}
     found |= {"log10_required_width_low": 2 + frr, "log10_required_width_high": 4 + frr}
     found |= {"predicted_recovery_rate": frr, "predicted_recovery_rate_low": frr / 2, "predicted_recovery_rate_high": 1}
+    if not str(getattr(cell, "coefficient_law", "constant")).startswith(("constant", "levels:0.2:1")):
+        found |= {"level_profile": f"1.5:{frr:g} 3:{frr / 2:g} 6:0 12:0"}
+    if cell.instrument == "trajectories":
+        cosines = [0.3, *[0.6 + frr / 4] * (n_steps - 1), 0.95]
+        points = [f"{kind}:{kind}:{t}:{c:g}:{c / 3:g}" for kind in (0, 1, 2) for t, c in enumerate(cosines)]
+        found |= {"neuron_trajectories": " ".join(points)}
+        found |= {"kept_fraction": frr / 2, "changed_fraction": frr / 4, "mixed_fraction": 1 - 3 * frr / 4}
     if trained:
         bins = "5 " + "0 " * 10 + "10 5" + " 0" * 8
         found |= {"recovery_steps": f"0 10 {n_steps}", "l0": 1 + 9 * frr, "frequency_histogram": bins}

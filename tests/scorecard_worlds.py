@@ -52,7 +52,7 @@ def constant_steps(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFram
             for k in range(8):
                 reached = 8 + math.floor(slope * k + rng.random())  # rounded at random: no bias
                 history = " ".join(["0.1"] * reached + ["1"] * (40 - reached))
-                yield {"seed": seed, "n_features": 64 * 2**k, "recovery_per_step": history}
+                yield {"seed": seed, "arm": "probes", "n_features": 64 * 2**k, "recovery_per_step": history}
 
     return frame(rows())
 
@@ -96,19 +96,6 @@ def lower_edge(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
     return frame(rows())
 
 
-def critical_dimension(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            slope = effect + BETWEEN * rng.standard_normal()
-            for n in (64, 256, 1_024):
-                critical = 10 * (n / 64) ** slope * math.exp(WITHIN * rng.standard_normal())
-                for d in np.geomspace(2, 300, 10):
-                    yield {"seed": seed, "n_features": n, "d_model": d, "arm": "over d",
-                           "learnable_fraction": 1 - float(fallen(d, critical))}  # fmt: skip
-
-    return frame(rows())
-
-
 def _width(log10_width: float) -> dict[str, Any]:
     name = "log10_required_width"
     return {name: log10_width, f"{name}_low": log10_width - 0.1, f"{name}_high": log10_width + 0.1}
@@ -139,32 +126,6 @@ def width_in_n(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
     return frame(rows())
 
 
-def cooccurrence(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            for n in (256, 512, 1_024):
-                critical = 2 ** (effect + 0.2 * rng.standard_normal()) / math.sqrt(n)
-                for q in (0.0, *np.geomspace(0.01, 1, 11)):
-                    rho = 2 / (n - 1) + 2 * q / 3 * (1 - 2 / (n - 1)) * (1 - 1 / (n - 3))
-                    rate = float(fallen(rho, critical)) / float(fallen(2 / (n - 1), critical))
-                    yield {"seed": seed, "n_features": n, "support_law": f"planted:{q:.5f}",
-                           "feature_recovery_rate": 0.8 * rate}  # fmt: skip
-
-    return frame(rows())
-
-
-def balance(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            luck = 0.2 * rng.standard_normal()  # of the world, which both have
-            for low, lost in ((0.01, 0.0), (0.001, effect), (0.0005, effect)):
-                gone = lost + BETWEEN * rng.standard_normal() * (lost != 0)
-                rare = 0.8 + luck - gone + WITHIN * rng.standard_normal()
-                yield {"seed": seed, "frequency_profile": f"{low}:{rare}:0.01 0.01:1:0.01 0.01:1:0.01 0.01:1:0.01"}
-
-    return frame(rows())
-
-
 def activations(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
     """The gap between ReLU and JumpReLU is the effect at each of four p: the greatest of four is taken."""
 
@@ -180,7 +141,7 @@ def activations(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
 
 
 def toy(left: str, right: str) -> World:
-    """Rows of a search at seed 0 of six settings as good as each other, the first two repeated at the fresh seeds."""
+    """A search at seed 0 of trials as good as each other; the luckiest, the defaults and a sweep at fresh seeds too."""
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
@@ -189,10 +150,10 @@ def toy(left: str, right: str) -> World:
                 luck = 0.2 * rng.standard_normal()
                 for name, gain in ((left, effect), (right, 0.0)):
                     gain += BETWEEN * rng.standard_normal() * (name == left)
-                    for width, rate in [(m, r) for m in (256, 512, 1_024) for r in (1e-3, 3e-3)]:
-                        score = 0.5 + luck + gain + (seed == 0) * (width == 256 and rate == 1e-3)
-                        if seed == 0 or (width == 256 and rate == 1e-3) or width == 512:
-                            yield trained | {"seed": seed, "arm": name, "n_neurons": width, "learning_rate": rate,
+                    for trial in range(6):
+                        score = 0.5 + luck + gain + (seed == 0) * (trial == 2)
+                        if seed == 0 or trial in (0, 2):
+                            yield trained | {"seed": seed, "arm": f"{name}, trial {trial}", "k": 3.0 + trial,
                                              "feature_recovery_rate": score,
                                              "feature_recovery_rate_080": score}  # fmt: skip
 
@@ -201,8 +162,33 @@ def toy(left: str, right: str) -> World:
     return world
 
 
+def range_of_frequencies(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Steps from recovery 1 to 0 in each knob: K works over half a decade, HTF and LTF over `effect` decades more."""
+    knobs = {"gba, high_target_frequency": 0.006, "gba, low_target_frequency": 0.0002, "topk, k": 1.0}
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in (0, *(1 + each for each in seeds)):
+            luck = BETWEEN * rng.standard_normal()
+            own = {knob.split(", ")[1]: value for knob, value in knobs.items()}
+            for name in ("gba", "topk"):
+                yield own | {"seed": seed, "arm": f"{name}, trial 0", "feature_recovery_rate": 1.0,
+                             "feature_recovery_rate_080": 1.0, "algorithm": name}  # fmt: skip
+                if seed == 0:
+                    yield own | {"seed": seed, "arm": f"{name}, trial 1", "feature_recovery_rate": 0.2,
+                                 "feature_recovery_rate_080": 0.2, "algorithm": name}  # fmt: skip
+            for knob, low in knobs.items():
+                width = 0.5 if knob == "topk, k" else 0.5 + effect + luck
+                name, setting = knob.split(", ")
+                for share in (width / 2, width, width + 0.01, 2.0) if seed else ():
+                    rate = float(share <= width)
+                    yield own | {"seed": seed, "arm": f"{knob} {share}", setting: low * 10**share, "algorithm": name,
+                                 "feature_recovery_rate": rate, "feature_recovery_rate_080": rate}  # fmt: skip
+
+    return frame(rows())
+
+
 def frontier(other: str) -> World:
-    """FVU = 1 / L0 of the other method; that of GBA 10^effect times as large."""
+    """FVU = 1 / L0 of the other method; that of GBA 10^effect times as large; trials of the search lie elsewhere."""
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
@@ -210,40 +196,73 @@ def frontier(other: str) -> World:
                 gap = effect + BETWEEN * rng.standard_normal()
                 for l0 in (2.0, 4.0, 8.0, 16.0):
                     noise = WITHIN * rng.standard_normal()
-                    yield {"seed": seed, "arm": f"{other} {l0:g}", "l0": l0, "fraction_variance_unexplained": 1 / l0}
-                    yield {"seed": seed, "arm": f"gba HTF {l0 / 40:g}", "l0": 1.1 * l0,
+                    yield {"seed": seed, "arm": f"{other}, k {l0:g}", "l0": l0, "fraction_variance_unexplained": 1 / l0}
+                    yield {"seed": seed, "arm": f"gba, HTF {l0 / 40:g}", "l0": 1.1 * l0,
                            "fraction_variance_unexplained": 10 ** (gap + noise) / (1.1 * l0)}  # fmt: skip
-                yield {"seed": seed, "arm": "gba K 3", "l0": 4.0, "fraction_variance_unexplained": 1.0}
+                for name in ("gba", other):
+                    yield {"seed": seed, "arm": f"{name}, trial 1", "l0": 4.0, "fraction_variance_unexplained": 1.0}
 
         return frame(rows())
 
     return world
 
 
-def consistency(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            luck = 0.2 * rng.standard_normal()
-            yield {"seed": seed, "arm": "gba", "consistency": 0.4 + luck + effect + BETWEEN * rng.standard_normal()}
-            yield {"seed": seed, "arm": "topk", "consistency": 0.4 + luck}
+def consistency(column: str, rival: str) -> World:
+    """GBA and a rival, each at the best of its search."""
 
-    return frame(rows())
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            for seed in seeds:
+                luck = 0.2 * rng.standard_normal()
+                yield {
+                    "seed": seed,
+                    "arm": "gba, trial 4",
+                    column: 0.4 + luck + effect + BETWEEN * rng.standard_normal(),
+                }
+                yield {"seed": seed, "arm": f"{rival}, trial 2", column: 0.4 + luck}
+
+        return frame(rows())
+
+    return world
 
 
-def tuning_free(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    """Recovery 0.8 at the best of six settings in one decade of rates, and as much less at the others as it takes."""
+def tuning(rival: str = "") -> World:
+    """Recovery `effect` of the winner's over choices; with a rival, `effect` more than the half that it keeps."""
 
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            share = (6 * (effect + WITHIN * rng.standard_normal()) - 1) / 5
-            for bias in (0.0, -0.1, -0.2):
-                for rate in (1e-3, 1e-2):
-                    best = bias == 0 and rate == 1e-3
-                    told = 0.8 if best else 0.8 * share * (1 + WITHIN / 2 * rng.standard_normal())
-                    arm = "gba, defaults" if bias == 0 else "gba, initial bias"
-                    yield {"seed": seed, "arm": arm, "initial_bias": bias, "learning_rate": rate,
-                           "feature_recovery_rate": told}  # fmt: skip
-            yield {"seed": seed, "arm": "gba, initial scale", "initial_bias": 0.0, "learning_rate": 1e-3,
-                   "feature_recovery_rate": 0.0}  # fmt: skip
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            for seed in (0, *(1 + each for each in seeds)):
+                best = 0.7 + BETWEEN * rng.standard_normal()
+                luck = BETWEEN * rng.standard_normal()
+                for name, kept in (("gba", effect + 0.5 * bool(rival)), (rival, 0.5)) if rival else (("gba", effect),):
+                    for trial in range(1, 6) if seed == 0 else (1,):
+                        rate = best if trial == 1 else 0.1
+                        yield {"seed": seed, "arm": f"{name}, trial {trial}", "feature_recovery_rate": rate,
+                               "feature_recovery_rate_080": rate}  # fmt: skip
+                    for choice, n_values in (("learning_rate", 4), ("k", 2)) if seed else ():
+                        for value in range(n_values):
+                            told = best * (kept + luck * (name == "gba") + WITHIN * rng.standard_normal())
+                            yield {"seed": seed, "arm": f"{name}, {choice} {value}", "feature_recovery_rate": told,
+                                   "feature_recovery_rate_080": told}  # fmt: skip
 
-    return frame(rows())
+        return frame(rows())
+
+    return world
+
+
+def resonance(control: str) -> World:
+    """Both ends of p keep the share `effect` of the best recovery, at two dimensions; at d = 8 < sqrt(n) all of it."""
+
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            for seed in seeds:
+                for d in (8, 16, 64):
+                    kept = 1.0 if d == 8 else effect + BETWEEN * rng.standard_normal()
+                    for p in (0.0008, 0.004, 0.02, 0.1, 0.5):
+                        share = 1.0 if p in (0.004, 0.02) else kept
+                        yield {"seed": seed, "arm": control, "algorithm": "ba", "d_model": d, "target_frequency": p,
+                               "feature_recovery_rate": 0.8 * share + WITHIN * rng.standard_normal()}  # fmt: skip
+
+        return frame(rows())
+
+    return world

@@ -92,7 +92,7 @@ class Rest(NamedTuple):
 
     def drive(self, projection: FloatArray, neuron: Neuron) -> Drive:
         """Return the drive at y = scale (projection + S) - shift, `projection` (R, any) or (1, any)."""
-        origin = neuron.scale * projection - neuron.shift[:, None]
+        origin = (neuron.scale * projection - neuron.shift[:, None]).astype(self.tails.dtype)
         threshold = -(neuron.bias + origin) / neuron.scale
         place = np.clip(threshold / self.cell - FIRST + 0.5, 0, PERIOD - 1.001)
         index = place.astype(np.int64)
@@ -143,9 +143,9 @@ class Population:
         """Return the tails of the sum of `n_terms` independent projections, made once."""
         if n_terms not in self.rests:
             law = np.fft.irfft(self.spectrum**n_terms, n=PERIOD, axis=1)
-            law = np.roll(law, n_terms * LOWEST - FIRST, axis=1)[:, ::-1]
-            value = self.cell * (FIRST + np.arange(PERIOD))[::-1]
-            tails = np.zeros((*law.shape, 4))
+            law = np.roll(law, n_terms * LOWEST - FIRST, axis=1)[:, ::-1].astype(self.part.dtype)
+            value = (self.cell * (FIRST + np.arange(PERIOD))[::-1]).astype(law.dtype)
+            tails = np.zeros((*law.shape, 4), law.dtype)
             for k in range(3):
                 np.cumsum(law, axis=1, out=tails[:, ::-1, k])
                 law = law * value

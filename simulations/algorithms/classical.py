@@ -14,7 +14,7 @@ from simulations.algorithms.autoencoders.trainer import evaluation_steps
 from simulations.algorithms.base import Array, Fitted, Trace
 from simulations.base.checks import check_batch
 from simulations.data.sampling import initial_directions
-from simulations.data.source import Source, conditioned
+from simulations.data.source import Source, View, conditioned
 
 CODED_ROWS = 1_024  # held-out rows that are coded, which is slow
 
@@ -58,23 +58,34 @@ def learn(settings: Any, source: Source) -> Fitted:
                 elapsed += time.perf_counter() - begin
     weights: Array = learner.components_ if settings.n_steps else learner.dict_init
 
-    def codes_of(x: Array) -> Array:
-        if not settings.n_steps:
-            return np.zeros((len(x), settings.n_neurons))
+    codes = Codes(learner if settings.n_steps else None, view, weights)
+    return Fitted(weights, codes, codes.held_out, trace=trace)
+
+
+class Codes:
+    """Codes (rows, M) of raw X (rows, d) and the reconstruction (rows, d); none where nothing was learned."""
+
+    def __init__(self, learner: Any, view: View, weights: Array) -> None:
+        self.learner, self.view, self.weights = learner, view, weights
+
+    def _of(self, x: Array) -> Array:
+        if self.learner is None:
+            return np.zeros((len(x), len(self.weights)))
+        from sklearn.exceptions import ConvergenceWarning
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return np.asarray(learner.transform(x))
+            return np.asarray(self.learner.transform(x))
 
-    def code(X: Array) -> tuple[Array, Array]:
-        z = codes_of((np.asarray(X, dtype=np.float64) - view.mean) * view.scale)
-        return z, z @ weights / view.scale + view.mean
+    def __call__(self, X: Array) -> tuple[Array, Array]:
+        z = self._of((np.asarray(X, dtype=np.float64) - self.view.mean) * self.view.scale)
+        return z, z @ self.weights / self.view.scale + self.view.mean
 
-    def held_out() -> Iterator[tuple[Array, Array, Array]]:
-        x = view.held_out().numpy()[:CODED_ROWS]
-        z = codes_of(x)
-        yield z, z @ weights, x
-
-    return Fitted(weights, code, held_out, trace=trace)
+    def held_out(self) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield codes, reconstruction and input of the held-out rows."""
+        x = self.view.held_out().numpy()[:CODED_ROWS]
+        z = self._of(x)
+        yield z, z @ self.weights, x
 
 
 def _measure(trace: Trace, weights: Array, source: Source) -> None:

@@ -1,9 +1,11 @@
-"""A progress bar on stderr, by tqdm; without it (a machine where nothing can be installed) a line now and then."""
+"""What is said on stderr meanwhile: a progress bar, by tqdm where that is installed, and that numba compiles."""
 
 from __future__ import annotations
 
 import sys
 import time
+from functools import cache
+from multiprocessing import current_process
 from typing import Any
 
 
@@ -45,3 +47,29 @@ class Lines:
         if not self.disabled:
             behind = ", ".join(f"{name}={value}" for name, value in self.told.items())
             print(f"{self.name}: {self.done}/{self.total} {behind}".rstrip(), file=sys.stderr, flush=True)
+
+
+@cache
+def say_when_compiling() -> None:
+    """Say on stderr, once, that numba compiles: it takes half a minute on a new machine, and nothing seems to happen.
+
+    Of the workers of a sweep the first one speaks.
+    """
+    try:
+        from numba.core import event
+    except ImportError:
+        return
+    if current_process().name.rpartition("-")[2] not in ("MainProcess", "1"):
+        return
+
+    class Listener(event.Listener):  # type: ignore[misc, unused-ignore]
+        said = False
+
+        def on_start(self, _: Any) -> None:
+            if not self.said:
+                self.said = True
+                print("compiling for this processor, once per machine: about half a minute", file=sys.stderr)
+
+        def on_end(self, _: Any) -> None: ...
+
+    event.register("numba:compile", Listener())

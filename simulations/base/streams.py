@@ -14,6 +14,7 @@ STREAMS: dict[str, str] = {
     "init": "starting directions of the neurons",
     "batches": "the order in which mini-batches visit the samples",
     "noise": "additive noise on X",
+    "search": "the trials of a search of settings",
 }
 
 

@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
 
-from simulations.cli.commands import parser
-from simulations.cli.printing import show
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # nothing is imported but in main: an early Ctrl-C is met there
+    from collections.abc import Sequence
 
 __all__ = ["main"]
-INTERRUPTED = {
-    "sweep": "interrupted; finished cells are kept: go on with --resume",
-    "reproduce": "interrupted; finished cells are kept: give the same command again",
+KEPT = {
+    "sweep": "; finished cells are kept: go on with --resume",
+    "reproduce": "; finished cells are kept: give the same command again",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 0, or 2 for bad input, 1 for a run that broke off, 130 when interrupted."""
+    """Run a command; return its exit code.
+
+    0, or 2 for bad input, 1 for a run that broke off, 130 when interrupted (Ctrl-C), 143 when terminated (SIGTERM).
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     name = next((each for each in words if not each.startswith("-")), "")
     try:
-        top = parser(name)
-        if not words:
-            top.print_help()
-            return 0
-        args, unknown = top.parse_known_args(words)
-        if bare := [word for word in words if word.endswith("=--")]:  # which argparse takes for no value at all
-            raise ValueError(f"{bare[0][:-3]} has no value")
-        if unknown:  # the command's own parser knows the flag that was meant
-            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        args.command = ["sae-recovery", *words]
-        show(args.run(args), args.json)
-        sys.stdout.flush()
+        from simulations.base.signals import terminable
+
+        with terminable("terminated" + KEPT.get(name, "")):
+            return _run(words, name)
     except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        import os
+
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, OverflowError, RecursionError) as error:
         return _complain(str(error) or "out of memory", 2)
     except RuntimeError as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
-        return _complain(INTERRUPTED.get(name, "interrupted"), 130)
+        return _complain("interrupted" + KEPT.get(name, ""), 130)
+
+
+def _run(words: list[str], name: str) -> int:
+    from simulations.cli.commands import parser
+    from simulations.cli.printing import show
+
+    top = parser(name)
+    if not words:
+        top.print_help()
+        return 0
+    args, unknown = top.parse_known_args(words)
+    if bare := [word.partition("=")[0] for word in words if word.endswith("=--")]:  # no value at all to argparse
+        raise ValueError(f"{bare[0]} has no value")
+    for name in ("out", "rows"):  # an empty path would be here
+        if getattr(args, name, None) != args.parser.get_default(name) and not str(getattr(args, name)).strip():
+            raise ValueError(f"--{name} has no value")
+    if unknown:  # the command's own parser knows the flag that was meant
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.command = ["sae-recovery", *words]
+    show(args.run(args), args.json)
+    sys.stdout.flush()
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from simulations import __version__
-from simulations.cli import evidence, listing, measuring, predicting, running
+from simulations.cli import evidence, listing, measuring, predicting, real, running
 from simulations.cli.flags import Parser
 
 
@@ -55,10 +55,19 @@ COMMANDS = {
         "judge the paper's claims by committed rows: scorecard.md and .json",
         *(evidence.add_scorecard, evidence.scorecard),
     ),
+    "report": Command(
+        "one HTML page of every verdict, experiment and cell, or of a dictionary of your own",
+        *(evidence.add_report, evidence.report),
+    ),
     "benchmark": Command(
         "time the factored step against the dense one, and training, on one thread",
         *(evidence.add_benchmark, evidence.benchmark),
     ),
+    "activations": Command(
+        "collect the activations of a transformer on text, once, into shards", real.add_activations, real.activations
+    ),
+    "real": Command("run every experiment on collected activations, and show neurons", real.add_real, real.real),
+    "pages": Command("show neurons on the text where they fire, in one HTML file", real.add_pages, real.pages),
     "list": Command("list experiments, algorithms, laws, instruments and columns", listing.add_list, listing.run_list),
 }
 

@@ -65,6 +65,37 @@ def scorecard(args: argparse.Namespace) -> dict[str, Any]:
     return {"verdicts": found["verdicts"], "claims": claims, "files": found["files"]}
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of report: a folder of runs, or a dictionary and what it is compared with."""
+    from simulations.data.model import Model
+
+    parser.add_argument("--rows", default="results", help="folder of runs, EXPERIMENT/PRESET (default results)")
+    parser.add_argument("--out", default="out", help="folder for report.html or dictionary.html (default out)")
+    parser.add_argument("--dictionary", default="", help="W.npy or W.safetensors (M, d), or a SAELens folder")
+    parser.add_argument("--features", default="", help="of --dictionary: V.npy (n, d); else those of the model's flags")
+    add_settings(parser, set(Model.__dataclass_fields__))
+
+
+def report(args: argparse.Namespace) -> dict[str, Any]:
+    """Write the report of a folder of runs, or the page of a dictionary."""
+    given = given_settings(args)
+    if not args.dictionary and (given or args.features):
+        raise ValueError(f"{next(iter(given), 'features')} is given, but belongs to --dictionary, which is not")
+    if args.dictionary:
+        from simulations.data.model import Model
+        from simulations.evidence.report.dictionary import write_dictionary
+
+        if args.features and given:
+            raise ValueError(f"{next(iter(given))} is given, but the features are those of {args.features}")
+        model = None if args.features else Model(**given)
+        return write_dictionary(args.dictionary, Path(args.out), args.command, features=args.features, model=model)
+    if not Path(args.rows).is_dir():
+        raise ValueError(f"--rows {args.rows} is no folder")
+    from simulations.evidence.report.page import write
+
+    return write(Path(args.rows), Path(args.out), args.command)
+
+
 def add_benchmark(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the benchmark, whose defaults are its own."""
     add_settings(parser, BENCHMARK_FLAGS, defaults=False)

@@ -12,6 +12,7 @@ from simulations.cli.printing import part
 
 MODEL_FLAGS = ("n_features", "d_model", "sparsity", "target_frequency", "n_neurons")
 REAL = ("sparsity", "target_frequency")
+EXACT = 2**53
 FIRST, LAST = ("status", "message"), ("seconds", "version")
 
 
@@ -136,7 +137,10 @@ def conditions(args: argparse.Namespace) -> dict[str, Any]:
 
 def _number(name: str, text: Any, kind: type) -> Any:
     try:
-        return kind(text)
+        number = kind(text)
     except ValueError:
         wanted = "an integer" if kind is int else "a number"
         raise ValueError(f"{name}={text!r}, but should be {wanted}") from None
+    if kind is int and number > EXACT:
+        raise ValueError(f"{name}={text}, but should be at most 2^53 = {EXACT}, up to which integers are exact")
+    return number

@@ -12,6 +12,7 @@ from simulations.cli.printing import part
 PROBLEM = ("n_features", "d_model", "sparsity")
 LEARNT = ("target_frequency", "n_samples", "n_steps", "n_neurons", "center", "target_recovery")
 THRESHOLD = 0.9  # tau of every measured recovery rate
+MOST, MOST_STEPS = 10**12, 1_000  # what the tables of the theory reach, and what does not take hours
 FEWEST = 0.5  # firings of a feature's samples at the start, p N s / n, below which the theory is rough
 
 
@@ -36,9 +37,18 @@ def predict(args: argparse.Namespace) -> dict[str, Any]:
             )
     setting = Cell(instrument="width", **given)
     values = {name: getattr(setting, name) for name in PROBLEM + LEARNT}
+    _check_reach(values)
     found = predicted(**values, threshold=THRESHOLD)
     told = {name: float(value) for name, value in found._asdict().items()}
     return told | {"note": _note(values, told)} | {part("settings that were used"): values | {"threshold": THRESHOLD}}
+
+
+def _check_reach(values: dict[str, Any]) -> None:
+    """Raise ValueError for a setting beyond what the theory is calculated for."""
+    for name, value in values.items():
+        most = MOST_STEPS if name == "n_steps" else MOST
+        if isinstance(value, int) and value > most:
+            raise ValueError(f"{name}={value}, but the theory is calculated up to {most:,}")
 
 
 def _note(values: dict[str, Any], told: dict[str, float]) -> str:
@@ -69,6 +79,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     given = {name: value for name, value in given_settings(args).items() if name != "center"}
     setting = Cell(instrument="width", **given)
     values = {name: getattr(setting, name) for name in (*PROBLEM, "target_recovery")} | {"center": args.center}
+    _check_reach(values)
     found = planned(**values, threshold=THRESHOLD)
     per_feature = found.n_samples / values["n_features"]
     note = f"all for T = {found.n_steps}, tau = {THRESHOLD:g}, N/n = {per_feature:.4g}; fixed bias, uniform start"

@@ -65,7 +65,9 @@ def run_sweep(args: argparse.Namespace) -> dict[str, Any]:
     run = {"n_jobs": args.n_jobs, "resume": args.resume, "command": args.command, "backend": args.backend}
     run |= {"scheduler": args.scheduler, "retry_failed": args.retry_failed}
     folder = sweep(grid.name, args.preset, cells, args.out, batches=batches, overrides=told, shard=shard, **run)
-    return summary(folder)
+    from simulations.evidence.report.page import write_quietly
+
+    return summary(folder) | {"report": write_quietly(folder.parents[1], folder, args.command, [grid.name])}
 
 
 def _dry_run(cells: list[Cell], n_jobs: int) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulations.base.streams import stream
-from simulations.data.laws.coefficients import COEFFICIENTS, normalize_rows
-from simulations.data.laws.dictionaries import DICTIONARIES
-from simulations.data.laws.supports import SUPPORTS
+from simulations.data.laws.coefficients import normalize_rows
+from simulations.data.laws.registry import Choice
+from simulations.data.laws.synthsaebench import COEFFICIENTS, DICTIONARIES, SUPPORTS
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -89,9 +89,16 @@ def draw_coefficients(
         normalize=normalize,
         **components,
     )
-    support = supports.draw(n_features, sparsity, n_rows, rng)
-    values = coefficients.draw(support, n_features, rng)
+    support = supports.draw(n_features, sparsity, n_rows, rng, **_world("support", supports, n_features, seed))
+    values = coefficients.draw(support, n_features, rng, **_world("coefficient", coefficients, n_features, seed))
     return support.indices, normalize_rows(values) if normalize else values
+
+
+def _world(kind: str, choice: Choice[Any], n_features: int, seed: int) -> dict[str, np.random.Generator]:
+    """Return what a law of a world takes besides: the generator of what all rows of the seed share."""
+    if not choice.law.of_world:
+        return {}
+    return {"world": stream("coefficients", seed, n_features=n_features, kind=kind, world=choice.text)}
 
 
 def initial_directions(d_model: int, n_neurons: int, seed: int) -> FloatArray:

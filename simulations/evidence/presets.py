@@ -22,14 +22,19 @@ def largest(results: Path, experiment: str) -> Path | None:
     return max(folders(results, experiment), key=lambda each: PRESETS.index(each.name), default=None)
 
 
-def good_rows(folder: Path) -> pd.DataFrame:
-    """Return the rows of status ok, a copy; an unchanged file is read once.  Raises ValueError as `read_rows` does."""
+def all_rows(folder: Path) -> pd.DataFrame:
+    """Return every row, a copy; an unchanged file is read once.  Raises ValueError as `read_rows` does."""
     told = (folder / ROWS_FILE).stat()
     return _read(folder, told.st_mtime_ns, told.st_size).copy()
 
 
-@lru_cache(maxsize=64)
-def _read(folder: Path, _modified: int, _size: int) -> pd.DataFrame:
-    rows = read_rows(folder)
+def good_rows(folder: Path) -> pd.DataFrame:
+    """Return the rows of status ok, as `all_rows` does."""
+    rows = all_rows(folder)
     good: pd.DataFrame = rows[rows["status"] == "ok"]
     return good
+
+
+@lru_cache(maxsize=64)
+def _read(folder: Path, _modified: int, _size: int) -> pd.DataFrame:
+    return read_rows(folder)

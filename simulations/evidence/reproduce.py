@@ -12,6 +12,7 @@ from figures.registry import draw
 from figures.saving import save
 from simulations.base.files import check_writable
 from simulations.evidence.presets import largest
+from simulations.evidence.report.page import write_quietly
 from simulations.experiments import EXPERIMENTS, experiment
 from simulations.runs.cell import Cell, batches
 from simulations.runs.grid import cells_of, check_ready
@@ -62,10 +63,11 @@ def draw_figures(names: Sequence[str], rows: Path, out: Path) -> list[str]:
 
 
 def _not_installed(cells: Sequence[Cell]) -> str:
-    """Return what is said of the first algorithm from another library that is not installed; "" where all are."""
-    for each in {each.algorithm: each for each in cells}.values():
+    """Return what is said of the first thing that is not installed or, of data, not here; "" where all are."""
+    for each in {(each.algorithm, each.leaves.instrument): each for each in cells}.values():
         try:
             each.leaves.algorithm.check_ready()
+            each.leaves.instrument.check_ready()
         except ValueError as error:
             return str(error)
     return ""
@@ -91,4 +93,5 @@ def reproduce(preset: str, out: Path, n_jobs: int, seed: int, device: str, comma
         failed += summary(folder)["n_failed"]
         pictures += draw_figures([name], run_folder(out, name, preset), folder)
     print(f"pictures: {', '.join(each for each in pictures if each.endswith('.png'))}", file=sys.stderr)
-    return {"preset": preset, "figures": pictures, "n_failed": failed, "seconds": time.perf_counter() - begin}
+    told = {"preset": preset, "figures": pictures, "report": write_quietly(out, out, command), "n_failed": failed}
+    return told | {"seconds": time.perf_counter() - begin}

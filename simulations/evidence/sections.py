@@ -12,6 +12,7 @@ import pandas as pd
 
 from simulations.data.laws.choice import REGISTRIES
 from simulations.evidence.presets import folders, good_rows, largest
+from simulations.evidence.real import real_lines
 from simulations.evidence.scorecard import exponents
 from simulations.evidence.scorecard.critical import groups
 from simulations.evidence.scorecard.reading import arm
@@ -46,6 +47,7 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
         "prediction": partial(prediction_lines, results),
         "controllers": partial(controller_table, results),
         "laws": law_lines,
+        "real": partial(real_lines, results),
         "gallery": partial(gallery, results, folder),
     }
 
@@ -110,6 +112,7 @@ CONTROL = {
 def controller_table(results: Path) -> str:
     """Return the Markdown table of GBA's controllers from the rows of time_to_recovery: speed, error and stability."""
     rows = _rows(results, "time_to_recovery")
+    rows = rows[~rows["arm"].str.contains(", trial ") | rows["arm"].eq("gba, trial 0")]  # all at their defaults
     lines = ["| controller | seeds | " + " | ".join(CONTROL.values()) + " |", "|---" * (len(CONTROL) + 2) + "|"]
     for name, part in rows[rows["algorithm"] == "gba"].groupby("controller", sort=False):
         means = [float(part[column].mean()) for column in CONTROL]

@@ -10,7 +10,7 @@ NAMES = {"relu": "ReLU", "smooth-relu": "smooth ReLU", "jumprelu": "JumpReLU"}
 
 
 def _each(**axes: Any) -> list[Point]:
-    points = product(seed=(0, 1, 2), **axes)
+    points = product(**axes)
     return [point | {"arm": NAMES[point["activation"]]} for point in points]
 
 
@@ -20,25 +20,27 @@ EXPERIMENT = Experiment(
     order=50,
     grids={
         "quick": lambda: _each(
-            n_features=256,
-            d_model=128,
-            n_samples=20_000,
-            n_neurons=1_024,
+            seed=(0, 1),
+            n_features=64,
+            d_model=32,
+            n_samples=3_200,
+            n_neurons=256,
             center=True,
             activation=tuple(NAMES),
-            target_frequency=grid(3e-4, 0.1, 6),
+            target_frequency=grid(1e-3, 0.1, 6),
         ),
         "standard": lambda: _each(
-            n_features=512,
-            d_model=256,
-            n_samples=50_000,
-            n_neurons=8_192,
-            n_steps=8,
-            center=(False, True),
+            seed=(0, 1, 2, 3, 4),
+            n_features=128,
+            d_model=64,
+            n_samples=12_800,
+            n_neurons=1_024,
+            center=True,
             activation=tuple(NAMES),
             target_frequency=grid(3e-4, 0.1, 9),
         ),
         "paper": lambda: _each(
+            seed=(0, 1, 2, 3, 4),
             n_features=4_096,
             d_model=1_024,
             n_samples=400_000,

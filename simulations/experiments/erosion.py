@@ -6,28 +6,33 @@ from typing import Any
 
 from simulations.experiments.base import Experiment, Point, grid, product
 
-RATIOS = (25, 100, 400)  # N/n
+STANDARD = ((1_024, 25), (1_024, 100), (1_024, 400), (4_096, 25), (4_096, 100))  # n and N/n
+SEEDS = (0, 1, 2, 3, 4)
 
 
-def _points(n: int, ratios: tuple[int, ...], **axes: Any) -> list[Point]:
+def _points(sizes: tuple[tuple[int, int], ...], **axes: Any) -> list[Point]:
     return [
         point | {"arm": f"N = {ratio} n", "n_features": n, "d_model": n // 2, "n_samples": ratio * n}
-        for ratio in ratios
+        for n, ratio in sizes
         for point in product(instrument="learnability", sparsity=3, center=True, **axes)
     ]
 
 
 EXPERIMENT = Experiment(
     "erosion",
-    "The critical p for tau = 0.9 falls with T at every N/n, as the recursion says: it is no phase boundary",
+    "The critical p falls with T at every tau and N/n, as the recursion says: it is no phase boundary",
     order=104,
-    grids={  # the rows hold the share after every step: one T is all T up to it
-        "quick": lambda: _points(256, (25, 100), n_steps=6, n_probes=64, target_frequency=grid(1e-3, 0.3, 8)),
+    grids={  # the rows hold cosines after every step: one T is all T up to it
+        "quick": lambda: _points(((256, 25), (256, 100)), n_steps=6, n_probes=64, target_frequency=grid(1e-3, 0.3, 8)),
         "standard": lambda: _points(
-            4_096, RATIOS, seed=(0, 1, 2), n_steps=12, n_probes=200, target_frequency=grid(1e-3, 0.3, 15)
+            STANDARD, seed=SEEDS, n_steps=12, n_probes=100, target_frequency=grid(1e-3, 0.2, 9)
         ),
         "paper": lambda: _points(
-            16_384, RATIOS, seed=(0, 1, 2, 3, 4), n_steps=12, n_probes=1_024, target_frequency=grid(1e-3, 0.3, 29)
+            tuple((16_384, ratio) for ratio in (25, 100, 400)),
+            seed=SEEDS,
+            n_steps=12,
+            n_probes=1_024,
+            target_frequency=grid(1e-3, 0.3, 29),
         ),
     },
 )

@@ -6,7 +6,9 @@ from typing import Any
 
 from simulations.experiments.base import Experiment, Point, by_centring
 
-GOLDEN = 0.6180339887498949  # its multiples fill an axis evenly, and those of its powers several axes at once
+N_AXES = 7
+# Multiples of 1/x, 1/x^2, ... fill as many axes evenly, x^8 = x + 1 for seven of them (Roberts 2018).
+STEPS = tuple(1.0969815577985598 ** -(k + 1) for k in range(N_AXES))
 SHARES = (0.25, 0.375, 0.5, 0.75, 1.0)  # d/n
 RATIOS = (50, 100, 200)  # N/n
 FIRINGS = (0.5, 12.0)  # p N s/n, firings of a feature's samples at the start: the theory's range and beyond
@@ -19,7 +21,7 @@ def _choice(values: tuple[Any, ...], place: float) -> Any:
 
 def _setting(number: int, sizes: tuple[int, ...], steps: tuple[int, int]) -> Point:
     """Return a setting without width: every axis walks its values in an irrational step of its own."""
-    place = [(0.5 + (number + 1) * GOLDEN ** (1 + k / 3)) % 1 for k in range(7)]
+    place = [(0.5 + (number + 1) * each) % 1 for each in STEPS]
     n, ratio = _choice(sizes, place[0]), _choice(RATIOS, place[1])
     s = _choice((3, 4, 5, 6, 8), place[2])
     firings = FIRINGS[0] * (FIRINGS[1] / FIRINGS[0]) ** place[3]
@@ -28,7 +30,7 @@ def _setting(number: int, sizes: tuple[int, ...], steps: tuple[int, int]) -> Poi
         "d_model": round(n * _choice(SHARES, place[4])),
         "sparsity": s,
         "n_samples": ratio * n,
-        "center": number % 2 == 0,
+        "center": place[6] < 0.5,
         "n_steps": _choice(tuple(range(steps[0], steps[1] + 1)), place[5]),
         "target_frequency": float(f"{firings / (ratio * s):.3g}"),
     }
@@ -54,7 +56,7 @@ EXPERIMENT = Experiment(
     order=102,
     grids={
         "quick": lambda: _points(4, 2, (64,), (2, 4)),
-        "standard": lambda: _points(40, 5, (128, 256, 512), (2, 10)),
+        "standard": lambda: _points(40, 5, (64, 128, 256, 512), (2, 10)),
         "paper": lambda: _points(80, 10, (256, 512, 1_024, 2_048), (2, 12)),
     },
 )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from simulations.experiments.base import Experiment, by_centring, grid, product
 
+SEEDS = (0, 1, 2, 3, 4)
+
+
 EXPERIMENT = Experiment(
     "resonance",
     "The paper: recovery needs a target frequency in a band near the feature frequency, wider for larger d",
@@ -11,30 +14,30 @@ EXPERIMENT = Experiment(
     grids={
         "quick": lambda: by_centring(
             product(
-                n_features=256,
-                n_samples=20_000,
-                n_neurons=2_048,
+                n_features=128,
+                n_samples=10_000,
+                n_neurons=512,
                 center=(False, True),
                 sparsity=3,
-                d_model=(4, 8, 16, 32, 64, 128, 256),
+                d_model=(4, 8, 16, 32, 64, 128),
                 target_frequency=grid(1e-4, 0.3, 12),
             )
         ),
         "standard": lambda: by_centring(
             product(
+                seed=SEEDS,
                 n_features=512,
-                n_samples=50_000,
-                n_neurons=8_192,
-                n_steps=8,
+                n_samples=25_600,
+                n_neurons=1_024,
                 center=(False, True),
-                sparsity=(3, 5, 8),
+                sparsity=3,
                 d_model=(4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 512),
                 target_frequency=grid(3e-5, 0.4, 18),
             )
         ),
         "paper": lambda: by_centring(
             product(
-                seed=(0, 1, 2),
+                seed=SEEDS,
                 n_features=4_096,
                 n_samples=400_000,
                 n_neurons=65_536,

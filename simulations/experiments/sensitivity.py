@@ -1,48 +1,73 @@
-"""What a user has to choose, method by method: one choice against the learning rate, the others at their defaults."""
+"""How much tuning does a method need: one choice at a time over two decades, the others as in the winner of a search.
+
+The world is that of the toy at half its size, and the budget one at which all three methods have converged.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from simulations.experiments.base import Experiment, Point, product
-from simulations.experiments.methods import METHODS, OURS
+from simulations.experiments.base import Experiment, Point
+from simulations.experiments.searching import searched, trials, varied
 
-CHOICES: dict[str, tuple[str, str, tuple[Any, ...]]] = {
-    "gba, initial bias": ("gba", "initial_bias", (0.0, -0.05, -0.1, -0.2)),
-    "gba, initial scale": ("gba", "initial_scale", (1.0, 0.1, 0.01, 0.001)),
-    "l1, initial bias": ("l1", "initial_bias", (0.0, -0.05, -0.1, -0.2)),
-    "l1, penalty": ("l1", "penalty", (0.01, 0.03, 0.1, 0.3)),
-    "topk, K": ("topk", "k", (1, 3, 9, 27)),
+WORLD: dict[str, Any] = {"n_features": 64, "d_model": 24, "support_law": "mixed:3:10", "batch_size": 64}
+SIZES: dict[str, dict[str, Any]] = {
+    "quick": {"n_neurons": 64, "n_steps": 400},
+    "standard": {"n_neurons": 128, "n_steps": 1_500},
+    "paper": {"n_neurons": 256, "n_steps": 20_000},
 }
-# Where every choice of a method is at its default: one cell, which is part of each of them.
-DEFAULTS: dict[str, dict[str, float]] = {
-    "gba": {"initial_bias": 0.0, "initial_scale": 0.01},
-    "l1": {"initial_bias": 0.0, "penalty": 0.1},
+# Two decades of each, as many values; of K, which ends at d or so, what there is.
+RATES = ("learning_rate", (0.0006, 0.0035, 0.02))
+CHOICES: Mapping[str, tuple[tuple[str, tuple[Any, ...]], ...]] = {
+    "gba": (
+        RATES,
+        ("n_groups", (1, 8, 64)),
+        ("high_target_frequency", (0.014, 0.11, 0.9)),
+        ("low_target_frequency", (0.0002, 0.0015, 0.013)),
+        ("gain", (0.003, 0.025, 0.2)),
+        ("initial_bias", (0.0, -0.2, -0.4)),
+    ),
+    "topk": (RATES, ("k", (2, 8, 30))),
+    "l1-untied": (RATES, ("penalty", (0.025, 0.22, 2.0))),
 }
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+# Which trial of the search won, by recovery at 0.8 plus recovery at 0.9; a test compares it with the committed rows.
+BEST: dict[str, int] = {
+    "gba": 0,
+    "topk": 8,
+    "l1-untied": 5,
+}
+INSTEAD = {"initial_bias": "start_frequency"}  # a start is one or the other
 
 
-def _choices(rates: tuple[float, ...], seeds: int, every: int = 1, **same: Any) -> list[Point]:
-    """Return each choice, or each `every`-th value of it, against the rate; cells at all defaults are an arm."""
-    arms: dict[str, Point] = {}
-    for arm, (method, setting, values) in CHOICES.items():
-        usual = DEFAULTS.get(method, {})
-        for value in values[::every]:
-            chosen = usual | {setting: value}
-            name = f"{method}, defaults" if chosen == usual else f"{arm} {value:g}"
-            arms[name] = METHODS[method] | chosen | {"arm": name if chosen == usual else arm}
-    axes = product(**same, learning_rate=rates, schedule="linear")
-    return [point | settings | {"seed": seed} for seed in range(seeds) for settings in arms.values() for point in axes]
+def _start(name: str, knob: str, best: int) -> Point:
+    found = dict(trials(name)[best])
+    found.pop(INSTEAD.get(knob, ""), None)
+    return found
+
+
+def _quick() -> list[Point]:
+    world, points = WORLD | SIZES["quick"], []
+    for name, choices in CHOICES.items():
+        for knob, values in (choices[0], choices[-1]):
+            points += varied(world, name, _start(name, knob, 0), knob, values[::2], fresh=(0,))
+    return points
+
+
+def _all(preset: str) -> list[Point]:
+    world = WORLD | SIZES[preset]
+    points = searched(world, {name: trials(name) for name in CHOICES}, BEST)
+    for name, best in BEST.items():
+        for knob, values in CHOICES[name]:
+            points += varied(world, name, _start(name, knob, best), knob, values)
+    return points
 
 
 EXPERIMENT = Experiment(
     "sensitivity",
-    f"The paper: GBA is nearly tuning-free.  How does recovery depend on each choice and the learning rate? ({OURS})",
+    "The paper: GBA is nearly tuning-free.  How does recovery depend on each choice, and on those of TopK and L1, "
+    "around the best of the same open search?",
     order=160,
-    grids={
-        "quick": lambda: _choices((1e-3, 1e-2), 1, 2, n_features=128, d_model=64, n_neurons=256, n_steps=1_200),
-        "standard": lambda: _choices(RATES, 3, n_features=256, d_model=128, n_neurons=1_024, n_steps=3_000),
-        "paper": lambda: _choices(RATES, 3, n_features=4_096, d_model=256, n_neurons=8_192, n_steps=20_000),
-    },
+    grids={"quick": _quick, "standard": lambda: _all("standard"), "paper": lambda: _all("paper")},
     smoke=True,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from simulations.experiments.base import Experiment, by_centring, grid, product
 
-SPARSITIES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24)
+SPARSITIES = (1, 2, 3, 4, 5, 6, 8, 10, 14)
+SEEDS = (0, 1, 2, 3, 4)
 
 EXPERIMENT = Experiment(
     "sparsity",
@@ -13,10 +14,10 @@ EXPERIMENT = Experiment(
     grids={
         "quick": lambda: by_centring(
             product(
-                n_features=256,
-                d_model=128,
-                n_samples=20_000,
-                n_neurons=2_048,
+                n_features=128,
+                d_model=64,
+                n_samples=10_000,
+                n_neurons=512,
                 center=(False, True),
                 sparsity=(1, 2, 3, 4, 6, 8),
                 target_frequency=grid(1e-4, 0.3, 12),
@@ -24,20 +25,19 @@ EXPERIMENT = Experiment(
         ),
         "standard": lambda: by_centring(
             product(
-                seed=(0, 1),
-                n_features=512,
-                d_model=256,
-                n_samples=50_000,
-                n_neurons=8_192,
-                n_steps=8,
-                center=(False, True),
+                seed=SEEDS,
+                n_features=256,
+                d_model=128,
+                n_samples=12_800,
+                n_neurons=1_024,
+                center=True,
                 sparsity=SPARSITIES,
-                target_frequency=grid(3e-5, 0.4, 18),
+                target_frequency=grid(3e-5, 0.2, 14),
             )
         ),
         "paper": lambda: by_centring(
             product(
-                seed=(0, 1, 2),
+                seed=SEEDS,
                 n_features=4_096,
                 d_model=1_024,
                 n_samples=400_000,

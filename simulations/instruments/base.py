@@ -42,6 +42,9 @@ class Instrument(Settings):
     def check_algorithm(self, algorithm: Algorithm) -> None:
         """Raise ValueError for an algorithm that this instrument cannot measure."""
 
+    def check_ready(self) -> None:
+        """Raise ValueError where something that the instrument needs is not here."""
+
     @classmethod
     def measure(cls, tasks: Sequence[Task], runtime: Runtime) -> list[dict[str, Any]]:
         """Return the results of each task, whose algorithms differ in their batch axes at most."""

@@ -10,9 +10,13 @@ from simulations.algorithms.base import Algorithm, Runtime
 from simulations.base import checks
 from simulations.base.settings import setting
 from simulations.instruments.base import Instrument, Task, register
-from simulations.measures.base import Column, declare, with_interval
+from simulations.measures.base import COSINE, Column, declare, with_interval
 
-declare(**with_interval("learnable_fraction", Column("share of probes that stay on the feature they start at")))
+declare(
+    **with_interval("learnable_fraction", Column("share of probes that stay on the feature they start at")),
+    recovery_per_step_095=Column("recovery_per_step at cosine 0.95", kind="series"),
+    alignment_per_step=Column("mean cosine of probes with their feature, each step", *COSINE, kind="series"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

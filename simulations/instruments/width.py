@@ -15,11 +15,16 @@ from simulations.measures.base import ANY, POSITIVE, Column, declare, with_inter
 
 declare(
     **with_interval("success_probability", Column("chance that a random neuron learns a given feature")),
-    success_probability_spread=Column("standard deviation of log10 of it over features", *POSITIVE),
+    success_probability_spread=Column("standard deviation of log10 of it over features ever learned", *POSITIVE),
     never_learned_fraction=Column("share of features that no width learns, as far as the probes tell"),
     **with_interval("predicted_recovery_rate", Column("recovery rate at n_neurons, from success probabilities")),
     **with_interval("required_width", Column("width for target_recovery, empty above 1e300", *POSITIVE)),
     **with_interval("log10_required_width", Column("log10 of the width for target_recovery", *ANY)),
+    required_width_reason=Column("why the required width, or an end of its interval, is empty", kind="text"),
+    reachable_recovery=Column("recovery rate of any width, however large: 1 - never_learned_fraction"),
+    **with_interval(
+        "log10_relative_width", Column("log10 of the width for target_recovery times reachable_recovery", *ANY)
+    ),
 )
 
 

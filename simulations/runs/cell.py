@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 from simulations import __version__
 from simulations.algorithms.base import Algorithm, Runtime, algorithm_class, all_fields
 from simulations.base import checks
+from simulations.base.progress import say_when_compiling
 from simulations.base.settings import Settings, derive, setting, unknown
 from simulations.data.model import Model
 from simulations.instruments.base import Instrument, Task, instrument_class
@@ -19,6 +23,8 @@ from simulations.instruments.base import Instrument, Task, instrument_class
 BATCH_BYTES = 2**33  # samples, features and weights of one batch on a GPU
 DEFAULT_ALGORITHM, DEFAULT_INSTRUMENT = "modified-ba", "simulation"
 CHOICES = ("algorithm", "instrument", "arm")
+HELD = {"float32": (2.0**-126, (2 - 2.0**-23) * 2.0**127), "float64": (sys.float_info.min, sys.float_info.max)}
+MOST_EVALUATIONS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -62,7 +68,7 @@ class Cell:
         if absent:
             raise _not_its_own(absent, algorithm, instrument, list(own), without)
         self._given = {name: value for name, value in given.items() if value is not None}
-        parts = [kind(**{name: value for name, value in given.items() if own[name] is kind}) for kind in kinds]
+        parts = [kind(**{name: value for name, value in self._given.items() if own[name] is kind}) for kind in kinds]
         self.leaves = Leaves(*parts)  # type: ignore[arg-type]
         self.algorithm, self.instrument = str(algorithm), str(instrument)
         self.arm = " ".join(str(arm).split())
@@ -184,13 +190,43 @@ def run_batch(cells: Sequence[Cell], *, threads: int = 1, checkpoint: Path | str
         raise ValueError(f"checkpoint={str(checkpoint)!r}, but {whose} has none")
     if len({batch_key(each) for each in cells}) > 1:
         raise ValueError(f"cells of one batch may differ in {', '.join(batch_axes(cells[0]))} only")
+    for each in cells:
+        check_numbers(each)
+    say_when_compiling()
     begin = time.perf_counter()
     runtime = cells[0].runtime(threads, None if checkpoint is None else Path(checkpoint))
     device = runtime.torch_device()
     tasks = [each.task() for each in cells]
-    found = type(cells[0].leaves.instrument).measure(tasks, runtime)
+    with _one_thread():
+        found = type(cells[0].leaves.instrument).measure(tasks, runtime)
     seconds = (time.perf_counter() - begin) / len(cells)
     return [row_of(cell, results, seconds, device.type) for cell, results in zip(cells, found, strict=True)]
+
+
+def check_numbers(cell: Cell) -> None:
+    """Raise ValueError for a setting that the floating type of the cell does not hold, or that no run would end with.
+
+    Such cells have rows all the same: they are refused where they would run.
+    """
+    least, most = HELD[cell.leaves.machine.dtype]
+    for name, value in cell.settings().items():
+        if isinstance(value, float) and math.isfinite(value) and value and not least <= abs(value) <= most:
+            raise ValueError(f"{name}={value}, but {cell.dtype} holds numbers from {least:.3g} to {most:.3g}")
+    if (number := getattr(cell, "n_evaluations", 0)) > MOST_EVALUATIONS:
+        raise ValueError(f"n_evaluations={number}, but should be at most {MOST_EVALUATIONS}")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch's products run on one thread: their bits depend on the number, and other cells run beside this one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def row_of(cell: Cell, results: Mapping[str, Any], seconds: float, device: str = "") -> dict[str, Any]:

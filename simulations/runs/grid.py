@@ -11,8 +11,9 @@ from typing import Any
 from simulations.algorithms.base import algorithm_class
 from simulations.base.checks import suggestion
 from simulations.base.settings import plain
-from simulations.runs.cell import CHOICES, DEFAULT_ALGORITHM, DEFAULT_INSTRUMENT, Cell, Machine
+from simulations.runs.cell import CHOICES, DEFAULT_ALGORITHM, DEFAULT_INSTRUMENT, Cell, Machine, check_numbers
 from simulations.runs.columns import setting_fields
+from simulations.runs.memory import check_memory
 from simulations.runs.rows import Row, identity_of
 
 Point = Mapping[str, Any]
@@ -148,8 +149,13 @@ def difference(row: Row, cells: Iterable[Cell]) -> str:
 
 
 def check_ready(cells: Sequence[Cell]) -> None:
-    """Raise ValueError, before any work, for a device that is not there or an algorithm that is not installed."""
-    for each in {(each.algorithm, each.device): each for each in cells}.values():
+    """Raise ValueError, before any work, for a device that is not there, and for what is not installed or not here."""
+    for each in {(each.algorithm, each.leaves.instrument, each.device): each for each in cells}.values():
         each.leaves.algorithm.check_ready()
+        each.leaves.instrument.check_ready()
         if each.device == "cuda":  # which loads torch
             each.runtime().torch_device()
+    for each in cells:
+        check_numbers(each)
+    if cells:
+        check_memory(min(cells, key=lambda each: int(each.leaves.algorithm.bytes_of(each))))

@@ -14,7 +14,7 @@ from simulations.runs.columns import SCHEMA, setting_columns
 MANIFEST_FILE = "manifest.json"
 TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("experiment", "preset", "started", "device"), str),
-    **dict.fromkeys(("schema", "n_cells", "n_ok", "n_failed", "n_jobs", "seed"), int),
+    **dict.fromkeys(("schema", "n_cells", "n_ok", "n_failed", "n_jobs", "seed", "process"), int),
     **dict.fromkeys(("settings", "grid", "overrides", "versions"), dict),
     **dict.fromkeys(("arms", "earlier_runs", "command", "shard"), list),
     "finished": (str, type(None)),

@@ -37,4 +37,9 @@ def check_memory(cell: Cell) -> None:
         return
     needed, free = cell.leaves.algorithm.bytes_of(cell), available()
     if free is not None and needed > free:
-        raise MemoryError(f"the cell takes about {needed / GIB:.3g} GiB, but {free / GIB:.3g} GiB of memory are free")
+        raise MemoryError(f"the cell takes about {gib(needed)} GiB, but {gib(free)} GiB of memory are free")
+
+
+def gib(size: int) -> str:
+    """Return a number of bytes in GiB, three digits, however large it is."""
+    return f"{min(size, 10**300) / GIB:.3g}"

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,10 @@ def check_row(row: Mapping[str, Any]) -> Row:
 
 def checked(row: Mapping[str, Any]) -> tuple[Row, str]:
     """Return the typed row as check_row does, and its identity."""
-    unknown = [name for name in row if name not in row_columns()]
-    if unknown:
+    order = _places()
+    if unknown := [name for name in row if name not in order]:
         raise StorageError(f"unknown column{'s' * (len(unknown) > 1)} {', '.join(unknown)}")
-    texts = {name: text for name in row_columns() if (text := text_of(row.get(name)))}
+    texts = {name: text for name in sorted(row, key=order.__getitem__) if (text := text_of(row[name]))}
     typed, key = _settings({name: text for name, text in texts.items() if name not in results()})
     if (status := texts.get("status", "")) not in STATUSES:
         raise StorageError(f"status={status!r}, but should be one of {', '.join(STATUSES)}")
@@ -51,6 +52,11 @@ def checked(row: Mapping[str, Any]) -> tuple[Row, str]:
         elif column.needed and status == "ok" and simulated(typed):
             raise StorageError(f"{name}='', but a simulated row of status ok should have it")
     return typed, key
+
+
+@cache
+def _places() -> Mapping[str, int]:
+    return {name: place for place, name in enumerate(row_columns())}
 
 
 def identity_of(cell: Cell) -> str:
@@ -116,6 +122,8 @@ def _moved(value: float, low: float, high: float) -> float:
 
 def text_of(value: Any) -> str:
     """Return a value on one line, so that numbers come back exactly; undefined ones are empty."""
+    if type(value) is str and value.isprintable():  # as most are that come from a file
+        return value
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, np.generic):

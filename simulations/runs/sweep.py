@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import signal
+import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from simulations.base.files import StorageError, check_writable
 from simulations.base.progress import bar
+from simulations.base.signals import check, terminable
 from simulations.runs import cell as cell_module
 from simulations.runs.attempts import Attempt, RunBatch, attempt, failed
 from simulations.runs.cell import Cell, cost
@@ -22,6 +22,7 @@ from simulations.runs.columns import SCHEMA
 from simulations.runs.estimates import Remaining, duration
 from simulations.runs.executors import DEFAULT_EXECUTOR, Executor, executor
 from simulations.runs.grid import Overrides, difference, keyed
+from simulations.runs.leftovers import remove_leftovers
 from simulations.runs.manifests import MANIFEST_FILE, outcome, read_manifest, told_of, write_manifest
 from simulations.runs.provenance import now, provenance
 from simulations.runs.rows import checked, identity_of
@@ -71,7 +72,8 @@ def sweep(
     check_resumable(experiment, preset, cells, out, resume=resume)
     folder, grid = run_folder(out, experiment, preset), keyed(cells)
     arms = {key: each.arm for key, each in grid.items()}
-    with _terminable(), RowLog(folder / ROWS_FILE) as rows:
+    told = f"terminated; finished cells are kept in {folder}: go on with --resume"
+    with terminable(told), RowLog(folder / ROWS_FILE) as rows:
         status = {key: rows.rows[key].get("status") if key in rows.rows else None for key in grid}
         # Running a diverged cell again would diverge again; a failed one may have lacked memory.
         wanted = ("failed",) if retry_failed else ("failed", None)
@@ -85,18 +87,18 @@ def sweep(
         if rows.rows and before:
             run_before = {name: before[name] for name in OF_A_RUN if name in before}
             manifest["earlier_runs"] = [*before.get("earlier_runs", []), run_before]
-        write_manifest(folder, manifest)
+        if removed := remove_leftovers(before.get("process")):
+            log.warning("removed %d entries in shared memory that a killed run of this folder left", removed)
+        write_manifest(folder, manifest | {"process": os.getpid()})  # of a run that is killed it stays there
         begin = time.perf_counter()
         try:
             groups = sorted(batches(pending), key=lambda each: sum(map(cost, each)), reverse=True)
             with _bar(experiment, len(grid), len(grid) - len(pending), progress) as shown:
                 _run(groups, rows, run_batch, execute, n_jobs, shown)
             rows.finish(arms)
-        except BaseException as error:
+        except BaseException:
             with suppress(StorageError):  # what broke off matters more than that this cannot be told
                 write_manifest(folder, manifest | _ended(rows, begin))
-            if isinstance(error, SystemExit):
-                log.warning("terminated; finished cells are kept in %s: go on with --resume", folder)
             raise
         whole = len(rows.rows) == len(grid)  # of a retry alone there may be cells that were never begun
         write_manifest(folder, manifest | _ended(rows, begin) | {"finished": now() if whole else None})
@@ -164,6 +166,7 @@ def _run(
     remaining = Remaining({identity_of(each): cost(each) for group in groups for each in group})
     with closing(execute(partial(attempt, run_batch), groups, n_jobs, _killed)) as attempts:
         for tried in attempts:
+            check()
             for row in tried.rows:
                 rows.append(row)
                 n_failed += row["status"] != "ok"
@@ -184,28 +187,12 @@ def _keep(path: Path, tracebacks: Sequence[str]) -> None:
     if not tracebacks:
         return
     try:
+        if path.exists() and not path.is_file():  # to open a pipe would take until someone reads it
+            raise OSError("it is no regular file")
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(f"{now()} {each}\n" for each in tracebacks)
     except OSError as error:
         log.warning("%s cannot be written: %s", path, error.strerror or error)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Leave on SIGTERM as on an exception, so that workers end too; a handler of the caller's is left alone."""
-    alone = threading.current_thread() is not threading.main_thread()
-    if alone or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-
-    def leave(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _manifest(

@@ -1,6 +1,7 @@
 """The figure of the basins: what stands over the initial bias, and what alone."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from figure_helper import artist, assert_legible, has, panels, rows_of, said, ticks, xy
 
@@ -19,8 +20,8 @@ def test_every_choice_is_in_every_world(preset):
         assert all(has(axes, f"alone-{y}") for y in range(len(ticks(columns[-1, 0].yaxis))))
     told = ticks(columns[-1, 0].yaxis)
     assert told[:2] == ["default", "the paper's form"]
-    assert preset == "quick" or {"gain 0.1", "b_pre mean", "HTF 0.05", "schedule constant"} <= set(told)
-    assert any("what decides it?" in each for each in said(figure))
+    assert preset == "quick" or {"gain 0.1", "HTF 0.05", "schedule constant", "start frequency 0.1"} <= set(told)
+    assert any("a dense code or the features?" in each for each in said(figure))
 
 
 def test_the_numbers_are_means_over_seeds():
@@ -41,3 +42,16 @@ def test_a_setting_that_no_arm_chooses_has_one_value():
     rows.loc[rows.index[0], "arm"] = rows["arm"].iloc[1]
     with pytest.raises(ValueError, match=r"^n_groups=.*, but should have one value for .* in this figure$"):
         basins.plot(rows)
+
+
+def test_the_border_is_where_half_is_recovered():
+    means = pd.Series({0.0: 0.0, -0.1: 0.25, -0.2: 0.75, -0.3: 1.0})
+    assert basins.border(means) == pytest.approx(-0.15)
+    assert basins.border(means[::-1], 0.875) == pytest.approx(-0.25)
+    assert np.isnan(basins.border(means * 0.4)) and np.isnan(basins.border(means + 0.6))
+    rows = rows_of("basins", "standard")
+    mine = rows["arm"].str.endswith("b_pre zero")
+    rows.loc[mine, "feature_recovery_rate"] = (rows.loc[mine, "initial_bias"] < -0.15).astype(float)
+    rows.loc[rows["arm"].str.endswith("default"), "feature_recovery_rate"] = 0.875
+    told = " ".join(said(basins.plot(rows)))
+    assert "toy: border at a bias of -0.15 (default start 0.88; from 0 as in the paper" in told.replace("\n", " ")

@@ -1,9 +1,11 @@
 """The figures of the experiments on trained autoencoders, on the cells of their grids with made-up results."""
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
-from figure_helper import artist, has, legend, panels, rows_of, ticks, xy
+from figure_helper import artist, has, panels, rows_of, ticks, xy
 
 from figures import (
     consistency,
@@ -11,12 +13,13 @@ from figures import (
     intervals,
     methods,
     resonance_trained,
+    searches,
     sensitivity,
     series,
+    synthsaebench,
     time_to_recovery,
     toy,
 )
-from simulations.experiments import toy as experiment
 from simulations.measures.coding import HISTOGRAM_EDGES
 
 # Quantiles of Student's t at 0.975 with 2 and 4 degrees of freedom, from a printed table.
@@ -36,10 +39,10 @@ def test_an_arm_in_two_versions_is_refused(name):
 
 
 def test_the_looks_of_figures_are_those_of_the_methods():
-    (axes, *_) = panels(consistency.plot(rows_of("consistency")))
-    drawn, look = artist(axes, "consistency-topk"), methods.LOOKS["topk"]
+    (axes, *_) = panels(consistency.plot(rows_of("consistency", "standard")))
+    drawn, look = artist(axes, "consistency-topk-untied"), methods.LOOKS["topk-untied"]
     assert (drawn.get_color(), drawn.get_marker()) == (look.colour, look.marker)
-    line = artist(panels(frontier.plot(rows_of("frontier")))[0], "frontier-topk")
+    line = artist(panels(frontier.plot(rows_of("frontier", "standard")))[0], "frontier-topk-untied")
     assert (line.get_color(), line.get_marker()) == (look.colour, look.marker)
 
 
@@ -77,136 +80,134 @@ def test_series_are_parsed_or_refused():
         series.average(rows.assign(status="ok"), "x")
 
 
-# --- toy
+# --- the shared search
 
 
-def toy_rows(default, best, fresh=(1, 2, 3, 4, 5)):
-    """Rows of GBA and TopK 20: a searched cell of each rate, the default at fresh seeds too, TopK's best as well."""
-    rows = rows_of("toy").drop_duplicates("arm").set_index("arm", drop=False)
+def standard(name):
+    """Rows of the standard preset, in which the trials that won the committed search win again."""
+    rows = rows_of(name, "standard")
+    best = importlib.import_module(f"simulations.experiments.{name}").BEST
+    won = rows["arm"].isin([f"{method}, trial {trial}" for method, trial in best.items()]) & (rows["seed"] == 0)
+    rows.loc[won, ["feature_recovery_rate", "feature_recovery_rate_080"]] = 1.0
+    return rows
+
+
+def winner(name, method):
+    return importlib.import_module(f"simulations.experiments.{name}").BEST[method]
+
+
+def searched_rows(name, values, method="gba"):
+    """Rows of one method: trials 0 to 2 at seed 0, trials 0 and 1 at seeds 1 to 5, with the recovery at 0.9 given."""
+    row = rows_of(name, "standard").iloc[0].to_dict()
     found = []
-    for method in ("GBA", "TopK 20"):
-        for rate, value in ((1e-3, default), (3e-3, best)):
-            refreshed = fresh if rate == 1e-3 or method == "TopK 20" else ()
-            for seed in (0, *refreshed):
-                shift = 0.01 * (seed - 3) if seed else 0.2
-                cell = experiment.default(method) | {"learning_rate": rate, "seed": seed}
-                rates = {"feature_recovery_rate": value / 2 + shift, "feature_recovery_rate_080": value + shift}
-                found.append(dict(rows.loc[method]) | cell | rates)
+    for seed in range(6):
+        for trial in range(3) if seed == 0 else range(2):
+            rate = values(seed, trial)
+            rates = {"feature_recovery_rate": rate, "feature_recovery_rate_080": rate + 0.1}
+            found.append(row | rates | {"arm": f"{method}, trial {trial}", "algorithm": method, "seed": seed})
     return pd.DataFrame(found)
 
 
+def scores(seed, trial):
+    """Trial 1 wins the search by luck: at fresh seeds it is worse than the default."""
+    return [0.5, 0.8, 0.1][trial] if seed == 0 else [0.6, 0.3][trial] + 0.01 * (seed - 3)
+
+
+def test_the_winner_is_that_of_the_search_and_drawn_at_fresh_seeds():
+    table = searches.split(searched_rows("toy", scores))
+    assert searches.search_seed(table) == 0
+    found = searches.roles(table, 0)
+    assert {role: set(rows["arm"]) for role, rows in found.items()} == {
+        "default": {"gba, trial 0"}, "best": {"gba, trial 1"}}  # fmt: skip
+    assert all(sorted(rows["seed"]) == [1, 2, 3, 4, 5] for rows in found.values())
+    assert searches.best_of(table, 0)["arm"].unique().tolist() == ["gba, trial 1"]
+    cheapest = table.assign(cost=[1.0 if value == "2" else np.nan for value in table["value"]])
+    assert searches.best_of(cheapest, 0, "cost")["arm"].unique().tolist() == ["gba, trial 2"]
+    assert searches.best_of(cheapest, 0, "cost")["seed"].tolist() == [0]  # not run at fresh seeds
+    assert searches.roles(table[table["value"] != "1"], 0).keys() == {"default"}  # which is the best as well
+    alone = searches.split(table.assign(arm="provable"))
+    assert set(alone["knob"]) == {""}
+    pd.testing.assert_frame_equal(searches.best_of(alone, 0), alone)
+
+
+# --- toy
+
+
 def test_toy_shows_the_mean_of_fresh_seeds_with_its_interval_and_all_of_the_search():
-    at_080, at_090 = panels(toy.plot(toy_rows(0.3, 0.6)))
-    assert ticks(at_080.yaxis) == ["GBA", "TopK 20"]
-    assert xy(at_080, "default-0")[0, 0] == pytest.approx(0.3)
-    assert xy(at_090, "default-1")[0, 0] == pytest.approx(0.15)
+    figure = toy.plot(searched_rows("toy", scores))
+    at_080, at_090 = panels(figure)
+    assert xy(at_090, "default-gba")[0, 0] == pytest.approx(0.6)
+    assert xy(at_080, "best-gba")[0, 0] == pytest.approx(0.4)
+    assert artist(at_090, "default-gba").get_markerfacecolor() == "white"
+    alone = panels(toy.plot(searched_rows("toy", lambda seed, trial: 0.5 - 0.1 * trial)))[0]  # the default is the best
+    assert artist(alone, "default-gba").get_markerfacecolor() == methods.LOOKS["gba"].colour
     half = T4 * 0.01 * 2.5**0.5 / 5**0.5  # standard deviation of five steps of 0.01
-    np.testing.assert_allclose(xy(at_080, "interval-default-0")[:, 0], [0.3 - half, 0.3 + half], rtol=1e-6)
-    assert sorted(xy(at_080, "search-0")[:, 0]) == pytest.approx([0.5, 0.8])
-    assert sorted(xy(at_090, "search-1")[:, 0]) == pytest.approx([0.35, 0.5])
-
-
-def test_toy_best_is_at_fresh_seeds_and_an_open_mark_without_any():
-    figure = toy.plot(toy_rows(0.3, 0.6))
-    at_080, _ = panels(figure)
-    assert xy(at_080, "best-1")[0, 0] == pytest.approx(0.6)
-    assert artist(at_080, "best-1").get_markerfacecolor() == methods.LOOKS["topk"].colour
-    assert xy(at_080, "best-0")[0, 0] == pytest.approx(0.8)  # the search itself: 0.6 and 0.2 by selection
-    assert artist(at_080, "best-0").get_markerfacecolor() == "white"
-    assert not has(at_080, "interval-best-0")
-    assert "open: seed of the search only" in legend(figure)
-    texts = [text.get_text() for text in panels(figure)[1].texts]
-    assert "512, 6,000, 0.003, $a$ 1" in texts
-
-
-def test_toy_best_is_the_largest_sum_of_both_rates():
-    rows = toy_rows(0.5, 0.6)
-    chosen = (rows["learning_rate"] == 1e-3) & (rows["seed"] == 0)
-    rows.loc[chosen, "feature_recovery_rate"] = 0.9  # 0.7 + 0.9 beats 0.8 + 0.5
-    at_080, _ = panels(toy.plot(rows))
-    assert xy(at_080, "best-0")[0, 0] == pytest.approx(0.5)
+    np.testing.assert_allclose(xy(at_090, "interval-best-gba")[:, 0], [0.3 - half, 0.3 + half], rtol=1e-6)
+    assert sorted(xy(at_090, "seeds-best-gba")[:, 0]) == pytest.approx([0.28, 0.29, 0.3, 0.31, 0.32])
+    assert sorted(xy(at_090, "search-gba")[:, 0]) == pytest.approx([0.1, 0.5, 0.8])
+    rivals = pd.concat([searched_rows("toy", scores), searched_rows("toy", lambda *_: 0.25, "topk")])
+    assert "GBA recovers 0.30, the best other, TopK, tied, 0.25" in toy.plot(rivals).get_suptitle().replace("\n", " ")
 
 
 def test_toy_marks_what_the_paper_reports():
-    at_080, at_090 = panels(toy.plot(rows_of("toy", "standard")))
-    lines = ticks(at_080.yaxis)
-    assert lines == list(experiment.ARMS)
-    for line, tau_080, tau_090 in (
-        *(("GBA", 1.0, 1.0), ("GBA, frequencies too low", 0.383, 0.039), ("TopK 20", 1.0, 0.984)),
-        *(("TopK 30", 0.984, 0.242), ("TopK 50", 0.945, 0.234)),
-    ):
-        y = lines.index(line)
-        assert xy(at_080, f"reported-{y}").tolist() == [[tau_080, y]]
-        assert xy(at_090, f"reported-{y}").tolist() == [[tau_090, y]]
-    assert not has(at_080, f"reported-{lines.index('BA')}")
+    figure = toy.plot(rows_of("toy", "standard"))
+    at_080, at_090, over_k, _ = panels(figure)
+    for name, tau_080, tau_090 in (("gba", 1.0, 1.0), ("gba-low", 0.383, 0.039)):
+        assert xy(at_080, f"reported-{name}")[0, 0] == tau_080
+        assert xy(at_090, f"reported-{name}")[0, 0] == tau_090
+    assert not has(at_080, "reported-ba")
+    assert xy(over_k, "reported-k").tolist() == [[20, 0.984], [30, 0.242], [50, 0.234]]
+    assert ticks(at_080.yaxis)[:3] == ["GBA", "GBA, frequencies too high", "GBA, frequencies too low"]
 
 
-def test_toy_without_a_search_shows_the_mean_over_all_seeds():
-    rows = rows_of("toy")
-    rows = pd.concat([rows, rows.assign(seed=1, feature_recovery_rate_080=0.25)], ignore_index=True)
-    figure = toy.plot(rows)
-    expected = rows.loc[rows["algorithm"] == "l1", "feature_recovery_rate_080"]
-    assert len(expected) == 2
-    assert xy(panels(figure)[0], "only-5")[0, 0] == pytest.approx(expected.mean())
-    assert legend(figure) == ["the one setting run, mean over seeds", "its seeds", "reported in the paper"]
-
-
-def test_toy_default_and_searched_settings_are_those_of_the_experiment():
-    assert toy.DEFAULT == experiment.DEFAULT
-    for algorithm, (knob, values) in experiment.KNOBS.items():
-        assert toy.KNOB.get(algorithm, toy.USUAL_KNOB) == (knob, values[0])
-        assert knob in toy.SEARCHED
-    (at_080, _) = panels(toy.plot(rows_of("toy", "standard")))
-    assert all(has(at_080, f"default-{y}") for y in range(len(experiment.ARMS)))
+def test_toy_sweeps_are_means_over_fresh_seeds_with_the_winner_among_them():
+    rows = standard("toy")
+    *_, over_k, frequency = panels(toy.plot(rows))
+    swept = rows["arm"].str.startswith("topk, k ") & (rows["seed"] > 0)
+    best = rows["arm"].eq(f"topk, trial {winner('toy', 'topk')}") & (rows["seed"] > 0)
+    expected = rows[swept | best].groupby("k")["feature_recovery_rate"].mean()
+    np.testing.assert_allclose(xy(over_k, "k-topk"), np.column_stack([expected.index, expected]), rtol=1e-12)
+    assert {"high_target_frequency", "low_target_frequency"} <= {line.get_gid() for line in frequency.lines}
 
 
 # --- frontier
 
 
-def test_frontier_draws_means_and_leaves_the_ablation_out_of_the_line():
+def test_frontier_draws_means_along_a_knob_and_leaves_the_search_out():
     rows = rows_of("frontier", "standard")
-    loss, recovery, *_ = panels(frontier.plot(rows))
-    for name in ("topk", "l1", "ba"):
-        points = rows[rows["algorithm"] == name].groupby("arm")
+    figure = frontier.plot(rows)
+    loss, recovery, _ = panels(figure)
+    assert "of its 4 points" in figure.get_suptitle().replace("\n", " ")
+    for name, algorithm in (("topk-untied", "topk-untied"), ("gba", "gba")):
+        points = rows[(rows["algorithm"] == algorithm) & ~rows["arm"].str.contains("trial")].groupby("arm")
+        assert len(points) == 4
         on_log_axes = points[["l0", "fraction_variance_unexplained"]].agg(lambda each: np.exp(np.log(each).mean()))
         expected = on_log_axes.sort_values("l0").to_numpy()
         np.testing.assert_allclose(xy(loss, f"frontier-{name}"), expected, rtol=1e-12)
         expected = np.column_stack([on_log_axes["l0"], points["feature_recovery_rate"].mean()])
         expected = expected[np.argsort(expected[:, 0])]
         np.testing.assert_allclose(xy(recovery, f"frontier-{name}"), expected, rtol=1e-12)
-    gba = rows[(rows["algorithm"] == "gba") & (rows["n_groups"] == 10) & (rows["low_target_frequency"] == 0.001)]
-    expected = gba.groupby("high_target_frequency")["l0"].agg(lambda each: np.exp(np.log(each).mean()))
-    assert len(expected) == 4
-    np.testing.assert_allclose(xy(loss, "frontier-gba")[:, 0], sorted(expected), rtol=1e-12)
 
 
-def test_ablation_is_paired_by_seed():
-    rows = rows_of("frontier", "standard")
-    axes = panels(frontier.plot(rows))[2]
-    labels = ["K = 3", "K = 20", "HTF = 0.02", "HTF = 0.05", "HTF = 0.15", "LTF = 0.0001", "LTF = 0.01"]
-    assert ticks(axes.yaxis) == labels
-    gba = rows[rows["algorithm"] == "gba"]
-    usual = gba["high_target_frequency"].eq(0.5) & gba["low_target_frequency"].eq(0.001)
-    column = "fraction_variance_unexplained"
-    pairs = [gba[usual & gba["n_groups"].eq(k)].set_index("seed")[column] for k in (20, 10)]
-    change = pairs[0] - pairs[1]
-    assert xy(axes, f"{column}-1")[0, 0] == pytest.approx(change.mean())
-    half = T2 * change.std() / 3**0.5
-    np.testing.assert_allclose(
-        xy(axes, f"interval-{column}-1")[:, 0], [change.mean() - half, change.mean() + half], rtol=1e-5
-    )
+def test_frontier_says_at_how_many_points_gba_reconstructs_best():
+    points = [("gba", 2.0, 0.4), ("gba", 4.0, 0.3), ("gba", 16.0, 0.01), ("topk", 1.0, 0.6), ("topk", 8.0, 0.25)]
+    table = pd.DataFrame(points, columns=["method", "l0", "fraction_variance_unexplained"])
+    # TopK at L0 = 2 and 4, in logarithms: 0.6 (0.25/0.6)^(1/3) = 0.448 and 0.335; at 16 it has no point.
+    assert frontier._answer(table.assign(arm=range(5))) == "GBA reconstructs best at 3 of its 3 points"
+    worse = table.assign(arm=range(5)).replace({0.4: 0.5})
+    assert frontier._answer(worse) == "GBA reconstructs best at 2 of its 3 points"
 
 
 def test_histograms_are_shares_in_the_bins_of_the_rows():
     np.testing.assert_allclose(HISTOGRAM_EDGES[1:], frontier.BIN_EDGES, rtol=1e-12)
-    axes = panels(frontier.plot(rows_of("frontier")))[3]
+    axes = panels(frontier.plot(rows_of("frontier", "standard")))[2]
     after = artist(axes, "frequency_histogram").get_data()
     # 5 neurons never fire, 10 are in bin 11 and 5 in bin 12 of the series, counted from 0; the first is drawn apart.
     assert {k: value for k, value in enumerate(after[0]) if value} == {10: 0.5, 11: 0.25}
     np.testing.assert_allclose(after[1], HISTOGRAM_EDGES[1:], rtol=1e-12)
     assert artist(axes, "frequency_histogram-never").get_data()[0].tolist() == [0.25]
     with pytest.raises(ValueError, match=r"^frequency_histogram has 2 numbers, but should have 21$"):
-        frontier.plot(rows_of("frontier").assign(frequency_histogram="1 2"))
+        frontier.plot(rows_of("frontier", "standard").assign(frequency_histogram="1 2"))
 
 
 # --- consistency
@@ -221,11 +222,13 @@ def test_consistency_shows_both_shares_chance_and_recovery():
         assert xy(shares, f"consistency_top-{name}")[0, 0] == pytest.approx(means["consistency_top"][name])
         expected = means["feature_recovery_rate"][name]
         assert xy(recovery, f"feature_recovery_rate-{name}")[0, 0] == pytest.approx(expected)
+        seeds = rows.loc[rows["algorithm"] == name, "consistency"]
+        assert sorted(xy(shares, f"seeds-consistency-{name}")[:, 0]) == pytest.approx(sorted(seeds))
     assert artist(shares, "consistency_top-gba").get_markerfacecolor() == "white"
     assert xy(shares, "chance")[:, 0].tolist() == [1e-20, 1e-20]
-    # Not the neurons of Z-score 0; means of three equal numbers, a rounding each.
-    np.testing.assert_allclose(xy(selectivity, "profile-l1"), [[5, 0.4], [10, 0.5]], rtol=1e-12)
-    assert ticks(shares.yaxis) == ["GBA", "BA", "TopK", "BatchTopK", "L1", "JumpReLU"]
+    # Not the neurons of Z-score 0; means of five equal numbers, a rounding each.
+    np.testing.assert_allclose(xy(selectivity, "profile-l1-untied"), [[5, 0.4], [10, 0.5]], rtol=1e-12)
+    assert ticks(shares.yaxis) == ["GBA", "BA", "TopK", "BatchTopK, tied", "L1", "JumpReLU"]
 
 
 def test_numbers_left_in_a_run_that_failed_do_not_count():
@@ -234,70 +237,56 @@ def test_numbers_left_in_a_run_that_failed_do_not_count():
     shares = panels(consistency.plot(rows))[0]
     kept = rows[(rows["algorithm"] == "gba") & (rows["seed"] != 1)]["consistency"]
     assert xy(shares, "consistency-gba")[0, 0] == pytest.approx(kept.mean())
-    assert ticks(shares.yaxis)[0] == "GBA (1 of 3 failed)"
+    assert ticks(shares.yaxis)[0] == "GBA (1 of 5 failed)"
 
 
 # --- sensitivity
 
 
-def test_sensitivity_has_a_panel_a_choice_with_its_worst_and_best():
-    rows = rows_of("sensitivity", "standard")
-    found = {axes.get_title().split("\n")[0]: axes for axes in panels(sensitivity.plot(rows))}
-    titles = ["GBA, initial bias", "GBA, initial scale", "TopK, $K$", "L1, initial bias", "L1, penalty"]
-    assert list(found) == titles
-    penalty = rows[(rows["algorithm"] == "l1") & (rows["initial_bias"] == 0)]
-    expected = penalty.pivot_table(index="penalty", columns="learning_rate", values="feature_recovery_rate")
-    assert expected.shape == (4, 5)
-    np.testing.assert_allclose(found["L1, penalty"].collections[0].get_array(), expected.to_numpy(), rtol=1e-12)
-    worst, best = expected.to_numpy().min(), expected.to_numpy().max()
-    assert found["L1, penalty"].get_title().endswith(f"worst {worst:.2f}, best {best:.2f}")
-    assert ticks(found["GBA, initial bias"].yaxis) == ["-0.2", "-0.1", "-0.05", "0"]
-    assert ticks(found["L1, penalty"].xaxis) == ["0.0001", "0.0003", "0.001", "0.003", "0.01"]
-    assert {axes.collections[0].get_clim() for axes in found.values()} == {(0, 1)}
-
-
-def test_sensitivity_shows_the_cells_at_the_defaults_in_each_panel_and_refuses_two_choices_at_once():
-    rows = rows_of("sensitivity")
-    found = {axes.get_title().split("\n")[0]: axes for axes in panels(sensitivity.plot(rows))}
-    at_defaults = rows[rows["arm"] == "gba, defaults"]["feature_recovery_rate"].tolist()
-    for name, line in (("GBA, initial bias", 1), ("GBA, initial scale", 0)):
-        np.testing.assert_allclose(found[name].collections[0].get_array()[line], at_defaults, rtol=1e-12)
-    cell = (rows["arm"] == "gba, initial bias") & (rows["learning_rate"] == 1e-3)
-    both = pd.concat([rows, rows[cell].assign(initial_scale=0.1)])
-    with pytest.raises(ValueError, match=r"^initial_scale=.*, but should have one value for gba, initial bias in this"):
-        sensitivity.plot(both)
-
-
-def test_sensitivity_signs_cells_that_failed_or_were_not_run():
-    rows = rows_of("sensitivity", "standard")
-    topk = rows["algorithm"] == "topk"
-    rows.loc[topk & (rows["k"] == 1) & (rows["learning_rate"] == 1e-4), "status"] = "failed"
-    rows.loc[topk & (rows["k"] == 3) & (rows["learning_rate"] == 1e-4) & (rows["seed"] == 1), "status"] = "failed"
-    rows = rows[~(topk & (rows["k"] == 9) & (rows["learning_rate"] == 1e-4))]
-    figure = sensitivity.plot(rows)
-    texts = [text.get_text() for text in panels(figure)[2].texts]
-    assert texts[0] == "\u00d7"
-    assert texts[5].endswith("*")
-    assert texts[10] == "\u2013"
-    assert "\u00d7 failed or diverged, * some seeds failed, \u2013 not run" in figure.get_suptitle().replace("\n", ", ")
+def test_sensitivity_has_a_panel_a_choice_with_its_means_and_what_is_best():
+    rows = standard("sensitivity")
+    found = {
+        f"{axes.get_title().splitlines()[0]}, {axes.get_xlabel()}": axes for axes in panels(sensitivity.plot(rows))
+    }
+    assert list(found) == [
+        "GBA, rate", "GBA, groups $K$", "GBA, HTF", "GBA, LTF", "GBA, gain", "GBA, initial bias",
+        "TopK, tied, rate", "TopK, tied, $K$", "L1, rate", "L1, penalty",
+    ]  # fmt: skip
+    axes = found["L1, penalty"]
+    best = rows[rows["arm"].eq(f"l1-untied, trial {winner('sensitivity', 'l1-untied')}") & (rows["seed"] > 0)]
+    cells = pd.concat([rows[rows["arm"].str.startswith("l1-untied, penalty ")], best])
+    expected = cells.groupby("penalty")["feature_recovery_rate"].mean()
+    np.testing.assert_allclose(xy(axes, "l1-untied-penalty")[:, 1], expected, rtol=1e-12)
+    assert axes.get_title().endswith(f"{expected.min():.2f} to {expected.max():.2f}")
+    assert len(xy(axes, "seeds-l1-untied-penalty")) == len(cells)
+    assert axes.lines[-1].get_ydata()[0] == pytest.approx(best["feature_recovery_rate"].mean())
 
 
 # --- time to recovery
 
 
-def test_time_is_the_geometric_mean_over_seeds_that_reached_it():
+def time_rows():
+    """Rows in which the default of tied TopK wins the search."""
     rows = rows_of("time_to_recovery", "standard")
-    topk = rows.index[rows["algorithm"] == "topk"]
-    rows.loc[topk, "samples_to_recovery_090"] = [100.0, 1_000.0, 10_000.0]
-    rows.loc[topk, "samples_to_recovery_099"] = [400.0, np.nan, 100.0]
+    searched = rows["arm"].str.startswith("topk, trial ") & (rows["seed"] == 0)
+    rows.loc[searched, "samples_to_recovery_090"] = 9e9
+    rows.loc[rows["arm"].eq("topk, trial 0") & (rows["seed"] == 0), "samples_to_recovery_090"] = 1.0
+    return rows, rows.index[rows["arm"].eq("topk, trial 0") & (rows["seed"] > 0)]
+
+
+def test_time_is_the_geometric_mean_over_fresh_seeds_that_reached_it_at_the_best_of_the_search():
+    rows, topk = time_rows()
+    rows.loc[topk, "samples_to_recovery_090"] = [10.0, 100.0, 1_000.0, 10_000.0, 100_000.0]
+    rows.loc[topk, "samples_to_recovery_099"] = [400.0, np.nan, 100.0, np.nan, np.nan]
     rows.loc[topk, "seconds_to_recovery_099"] = np.nan
     samples, seconds, _ = panels(time_to_recovery.plot(rows))
     assert xy(samples, "090-topk")[0, 0] == pytest.approx(1_000)
-    half = np.log(10) * T2 / 3**0.5
+    assert sorted(xy(samples, "seeds-090-topk")[:, 0]) == pytest.approx([10, 100, 1_000, 10_000, 100_000])
+    half = T4 * np.log(10) * 2.5**0.5 / 5**0.5
     expected = [1_000 * np.exp(-half), 1_000 * np.exp(half)]
     np.testing.assert_allclose(xy(samples, "interval-090-topk")[:, 0], expected, rtol=1e-5)
     assert xy(samples, "099-topk")[0, 0] == pytest.approx(200)
-    assert " 2 of 3" in [text.get_text() for text in samples.texts]
+    assert " 2 of 5" in [text.get_text() for text in samples.texts]
     assert artist(seconds, "missed-topk").get_text() == "0.99 not reached \u25b8"
     assert not has(seconds, "099-topk")
     assert artist(samples, "099-topk").get_markerfacecolor() == "white"
@@ -307,26 +296,14 @@ def test_time_is_the_geometric_mean_over_seeds_that_reached_it():
     assert not has(seconds, "missed-gba")
 
 
-def test_the_provable_algorithm_counts_at_the_fewest_samples_that_suffice():
-    rows = rows_of("time_to_recovery", "standard")
-    provable = rows["algorithm"] == "modified-ba"
-    sizes = sorted(rows.loc[provable, "n_samples"].unique())
-    assert len(sizes) >= 3
-    rows.loc[provable, "samples_to_recovery_090"] = rows.loc[provable, "n_samples"].astype(float)
-    few = provable & (rows["n_samples"] == sizes[0])  # of which one of three seeds is not enough
-    rows.loc[few & (rows["seed"] == 2), "samples_to_recovery_090"] = np.nan
-    samples, *_, curves = panels(time_to_recovery.plot(rows))
-    assert xy(samples, "090-provable")[0, 0] == pytest.approx(sizes[1])
-    # Its curve is over sample sizes, at the best of its steps.
-    assert xy(curves, "curve-provable").tolist() == [[size, 0.5] for size in sizes]
-
-
 def test_recovery_curves_are_over_samples():
-    rows = rows_of("time_to_recovery")
+    rows, topk = time_rows()
     *_, curves = panels(time_to_recovery.plot(rows))
-    for name, batch in (("topk", 512), ("dictionary-learning", 256)):
-        (steps,) = rows.loc[rows["algorithm"] == name, "n_steps"]
+    for name, batch, part in (("topk", 64, topk), ("dictionary-learning", 256, rows["arm"] == "dictionary-learning")):
+        (steps,) = rows.loc[part, "n_steps"].unique()
         assert xy(curves, f"curve-{name}").tolist() == [[10 * batch, 0.5], [steps * batch, 0.25]]
+    (n_samples,) = rows.loc[rows["algorithm"] == "modified-ba", "n_samples"].unique()
+    assert xy(curves, "curve-provable").tolist() == [[n_samples, 0.5]]  # at the best of its steps
     with pytest.raises(ValueError, match=r"^recovery_per_step has 2 values, but should have one for each of"):
         time_to_recovery.plot(rows.assign(recovery_per_step="0 1"))
 
@@ -336,11 +313,9 @@ def test_the_title_tells_which_method_has_another_width_and_a_method_has_one():
     assert "$M$ = 512" in time_to_recovery.plot(rows).get_suptitle().replace("\n", ", ").split(", ")
     rows.loc[rows["algorithm"] == "modified-ba", "n_neurons"] = 4_096
     assert "$M$ = 512 (provable: 4,096)" in time_to_recovery.plot(rows).get_suptitle()
-    rows.loc[rows["n_samples"] == rows["n_samples"].min(), "n_neurons"] = 64
-    with pytest.raises(
-        ValueError, match=r"^n_neurons=64, 4096, but should have one value for provable in this figure$"
-    ):
-        time_to_recovery.plot(rows)
+    two = pd.concat([rows, rows[rows["arm"] == "gba, trial 0"].assign(n_neurons=64)])
+    with pytest.raises(ValueError, match=r"^n_neurons=512, 64, but should have one value for gba, trial 0 in this"):
+        time_to_recovery.plot(two)
 
 
 def test_recovery_before_the_first_step_is_refused():
@@ -352,69 +327,78 @@ def test_recovery_before_the_first_step_is_refused():
 # --- resonance in trained autoencoders
 
 
-def resonance_rows():
-    rows = rows_of("resonance_trained")
-    zipf = rows["support_law"] == "zipf:1"
-    rows.loc[zipf, "frequency_profile"] = "0.01:0.25:0 0.012:0.75:0.02 0.1:1:0.08"
-    return rows
+def resonance_rows(low=0.004, high=0.1, seeds=(0, 1, 2)):
+    """Recovery 0.8 between two edges, 0 beyond, at every d; one-sided there is no lower edge; longer: 0.25 times."""
+    rows = rows_of("resonance_trained", "standard")
+    p = rows["target_frequency"]
+    inside = (p < high) & ((p > low) | rows["arm"].str.startswith("one"))
+    left = np.where(rows["arm"].eq("one-sided, longer"), 0.25, 1)
+    rows["feature_recovery_rate"] = np.where(inside, 0.8, 0.0) * left
+    return rows[rows["seed"].isin(seeds)]
 
 
-def test_resonance_has_a_column_a_law_and_recovery_in_its_cells():
+def test_resonance_has_a_map_a_control_and_the_edges_of_its_band():
     rows = resonance_rows()
-    figure = resonance_trained.plot(rows)
-    even, two_level, zipf = panels(figure)[:3]
-    assert [axes.get_title() for axes in (even, two_level, zipf)] == [
-        "uniform", "two-level:0.2:8, $d$ = 64", "zipf:1, $d$ = 64",
-    ]  # fmt: skip
-    uniform = rows[rows["support_law"] == "uniform"]
-    expected = uniform.pivot_table(index="d_model", columns="target_frequency", values="feature_recovery_rate")
-    np.testing.assert_allclose(even.collections[0].get_array(), expected.to_numpy(), rtol=1e-12)
-    assert xy(even, "feature_frequency")[:, 0] == pytest.approx(3 / 128)
-    assert xy(even, "root_n")[:, 1] == pytest.approx(128**0.5)
-    # Frequencies 0.01 and 0.012 share a line of cells; every target frequency has the same profile here.
-    np.testing.assert_allclose(zipf.collections[0].get_array(), [[0.5] * 7, [1] * 7])
-    p, f = xy(zipf, "equal").T
-    np.testing.assert_array_equal(p, f)
+    one, two, band, _ = panels(resonance_trained.plot(rows))
+    assert [each.get_title() for each in (one, two)] == ["one-sided", "two-sided"]
+    part = rows[rows["arm"] == "two-sided"]
+    expected = part.pivot_table(index="d_model", columns="target_frequency", values="feature_recovery_rate")
+    np.testing.assert_allclose(two.collections[0].get_array(), expected.to_numpy(), rtol=1e-12)
+    assert xy(two, "feature_frequency")[:, 0] == pytest.approx(3 / 128)
+    assert xy(two, "one_feature")[:, 0] == pytest.approx(1 / 128)
+    assert xy(two, "root_n")[:, 1] == pytest.approx(128**0.5)
+    # Half-way, in logarithms, between the last p without recovery and the first with it; in units of f.
+    p = np.unique(part["target_frequency"])
+    low, high = (np.sqrt(p[k] * p[k + 1]) * 128 / 3 for k in (1, 5))
+    d = np.array([8, 16, 32, 64, 128]) / 128**0.5
+    np.testing.assert_allclose(xy(band, "low-two-sided"), np.stack([d, np.full(5, low)], axis=1))
+    np.testing.assert_allclose(xy(band, "high-two-sided"), np.stack([d, np.full(5, high)], axis=1))
+    np.testing.assert_allclose(xy(band, "beyond-low-one-sided"), np.stack([d, np.full(5, p[0] * 128 / 3)], axis=1))
+    assert not has(band, "low-one-sided")
+    assert "0 of 4 (one-sided), 4 of 4 (two-sided)" in resonance_trained.plot(rows).get_suptitle().replace("\n", " ")
 
 
-def test_learned_frequencies_are_those_of_recovered_features():
+def test_the_lower_end_is_drawn_over_the_samples_of_training():
+    end = panels(resonance_trained.plot(resonance_rows()))[3]
+    expected = {"one-sided": (0.8, 0.2), "one-sided, slow": (0.8, 0.8), "two-sided": (0.0, 0.0)}
+    for name, (first, last) in expected.items():
+        np.testing.assert_allclose(xy(end, f"end-{name}"), [[204_800, first], [819_200, last]])
+    assert ticks(end.xaxis) == ["204,800", "819,200"]
+
+
+def test_an_edge_is_told_only_where_something_recovers_and_every_seed_passes_it():
     rows = resonance_rows()
-    learned = panels(resonance_trained.plot(rows))[5]
-    dots = artist(learned, "learned")
-    found = np.unique(dots.get_offsets().data, axis=0)
-    np.testing.assert_allclose(found, [[0.012, 0.02], [0.1, 0.08]])
-    chosen = rows[rows["support_law"] == "zipf:1"]["target_frequency"]
-    assert sorted(dots.get_array()) == sorted([*chosen, *chosen])
-    x, y = xy(learned, "equal").T
-    np.testing.assert_array_equal(x, y)
+    part = rows[(rows["arm"] == "two-sided") & (rows["d_model"] == 32)]
+    found = resonance_trained.edges(part)
+    assert found["seed"].tolist() == [0, 1, 2] and found[["low", "high"]].notna().all(axis=None)
+    weak = part.assign(feature_recovery_rate=part["feature_recovery_rate"] / 2)
+    assert resonance_trained.edges(weak).empty
+    # One seed that recovers at the lowest p too: the edge lies beyond the grid.
+    first = (rows["seed"] == 0) & (rows["target_frequency"] < 0.004) & (rows["arm"] == "two-sided")
+    rows.loc[first, "feature_recovery_rate"] = 0.8
+    band = panels(resonance_trained.plot(rows))[2]
+    assert not has(band, "low-two-sided") and has(band, "beyond-low-two-sided")
 
 
-def test_a_run_that_failed_is_crossed_in_every_line_of_its_law():
-    rows = resonance_rows()
-    rows.loc[rows.index[rows["support_law"] == "zipf:1"][2], "status"] = "diverged"
-    zipf = panels(resonance_trained.plot(rows))[2]
-    p = sorted(rows["target_frequency"].unique())[2]
-    crosses = np.concatenate([each.get_xydata() for each in zipf.lines if str(each.get_gid()).startswith("failed")])
-    # The geometric mean of 0.01 and 0.012, to three digits, is the first line of cells.
-    np.testing.assert_allclose(crosses, [[p, 0.011], [p, 0.1]], rtol=1e-9)
+def test_a_run_that_failed_is_crossed():
+    rows = resonance_rows(seeds=(0,))
+    cell = rows.index[(rows["arm"] == "two-sided") & (rows["d_model"] == 64)][2]
+    rows.loc[cell, ["status", "feature_recovery_rate"]] = ["diverged", np.nan]
+    two = panels(resonance_trained.plot(rows))[1]
+    crosses = np.concatenate([each.get_xydata() for each in two.lines if str(each.get_gid()).startswith("failed")])
+    np.testing.assert_allclose(crosses, [[rows.loc[cell, "target_frequency"], 64]], rtol=1e-9)
 
 
-def test_resonance_refuses_what_it_cannot_place():
-    rows = resonance_rows()
-    second = rows[rows["support_law"] == "zipf:1"].assign(d_model=32)
-    with pytest.raises(ValueError, match=r"^d_model=64, 32, but should have one value under an uneven law$"):
-        resonance_trained.plot(pd.concat([rows, second]))
-    with pytest.raises(ValueError, match=r"^frequency_profile is empty, but should not be in a run that finished$"):
-        resonance_trained.plot(rows.assign(frequency_profile=""))
-    status = np.where(rows["support_law"] == "zipf:1", "failed", "ok")
-    with pytest.raises(
-        ValueError, match=r"^support_law=zipf:1 has no finished run, but should have one at d_model=64$"
-    ):
-        resonance_trained.plot(rows.assign(status=status))
+# --- SynthSAEBench
 
 
-def test_resonance_of_one_law_is_a_figure_too():
-    rows = resonance_rows()
-    figure = resonance_trained.plot(rows[rows["support_law"] == "uniform"])
-    assert len(panels(figure)) == 2
-    assert figure.get_figwidth() == 3.35
+def test_the_benchmark_has_a_line_a_method_over_its_relative_sparsity_and_the_published_points():
+    rows = rows_of("synthsaebench", "standard")
+    rows.loc[rows["arm"].str.startswith("topk-untied"), ["l0", "f1_score"]] = [6.0, 0.5]
+    f1 = panels(synthsaebench.plot(rows))[0]
+    np.testing.assert_allclose(xy(f1, "line-topk-untied"), [[2, 0.5]] * 3)  # 3 features are active in these rows
+    assert xy(f1, "line-gba").shape == (4, 2)
+    np.testing.assert_allclose(xy(f1, "published-matryoshka"), [[20 / 34.5, 0.8601], [25 / 34.5, 0.8793]])
+    assert not has(f1, "published-gba")
+    best = rows.groupby("arm")["f1_score"].mean().max()
+    assert f"F1 score {best:.2f}" in synthsaebench.plot(rows).get_suptitle()

@@ -9,24 +9,27 @@ import pytest
 from simulations import experiments
 from simulations.experiments import EXPERIMENTS, PRESETS, experiment, replicate_seeds
 from simulations.experiments.base import Experiment, band_centre, by_centring, grid, product
-from simulations.experiments.toy import ARMS, BEST, SEARCH, default, knob
 from simulations.runs.cell import Cell
 
 # Cells of each preset, as they were when the committed rows were made.
 SIZES = {
-    "resonance": (168, 1512, 2916), "sparsity": (144, 792, 1188), "dimension": (70, 468, 420), "steps": (24, 60, 80),
-    "activations": (54, 162, 216), "cooccurrence": (42, 132, 132), "balance": (6, 21, 21),
-    "learnability": (512, 1144, 9600), "width": (32, 142, 192), "width_check": (48, 240, 10240),
-    "predict_check": (40, 935, 3400), "plan_check": (6, 100, 400), "erosion": (16, 135, 435),
-    "scaling": (250, 970, 2266), "toy": (7, 340, 820), "resonance_trained": (42, 132, 528), "frontier": (14, 84, 84),
-    "consistency": (6, 18, 30), "sensitivity": (16, 270, 270), "time_to_recovery": (12, 36, 36),
-    "implementations": (36, 540, 540), "basins": (18, 465, 465),
+    "resonance": (144, 2520, 4860), "sparsity": (144, 630, 1620), "dimension": (56, 480, 700), "steps": (20, 80, 120),
+    "activations": (36, 135, 360), "cooccurrence": (36, 230, 460), "balance": (18, 360, 560),
+    "learnability": (164, 1350, 6490), "width": (20, 155, 1030), "width_check": (24, 80, 10240),
+    "predict_check": (40, 950, 3390), "plan_check": (6, 100, 400), "erosion": (16, 225, 435),
+    "scaling": (250, 970, 2266), "toy": (6, 243, 243), "resonance_trained": (20, 440, 1600), "frontier": (6, 180, 180),
+    "consistency": (3, 30, 30), "sensitivity": (12, 205, 205), "time_to_recovery": (6, 115, 115),
+    "implementations": (19, 420, 420), "basins": (4, 240, 240), "pre_bias": (6, 180, 180),
+    "synthsaebench": (8, 75, 66),
+    "trajectories": (6, 15, 20), "cutoff": (6, 60, 80), "lower_edge": (28, 270, 450), "assumptions": (12, 260, 260),
+    "real_frontier": (6, 54, 54), "real_consistency": (6, 18, 18), "real_sensitivity": (5, 45, 45),
+    "real_frequencies": (2, 12, 12),
 }  # fmt: skip
 MANY = 1_500  # of larger presets some cells are made only
 
 
 def test_experiments_are_discovered_one_file_each_in_their_order():
-    files = {each.name for each in pkgutil.iter_modules(experiments.__path__)} - {"base", "methods"}
+    files = {each.name for each in pkgutil.iter_modules(experiments.__path__)} - {"base", "real", "searching"}
     assert set(EXPERIMENTS) == files
     orders = [each.order for each in EXPERIMENTS.values()]
     assert orders == sorted(set(orders))
@@ -82,13 +85,6 @@ def test_products_keep_their_order_and_grids_their_ends():
     assert [point["arm"] for point in by_centring(product(center=(False, True)))] == ["not centred", "centred"]
     # Between 1/n and min(n^(-2/3), d/n) at n = 256, d = 128, s = 3, to three digits.
     assert band_centre(256, 128, 3) == pytest.approx((256**-1 * 256 ** (-2 / 3)) ** 0.5, rel=5e-3)
-
-
-@pytest.mark.parametrize("name", ARMS)
-def test_default_and_best_of_the_toy_are_settings_of_its_search(name):
-    axes = SEARCH | {knob(name)[0]: knob(name)[1]}
-    for chosen in (default(name), BEST[name]):
-        assert chosen in product(**axes)
 
 
 def test_experiments_are_light():

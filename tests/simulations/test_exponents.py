@@ -16,6 +16,7 @@ from simulations.evidence.scorecard import exponents
 from simulations.evidence.scorecard.critical import critical, sharpness
 from simulations.evidence.scorecard.effects import UNKNOWN, Effect
 from theory.conditions import band
+from theory.cooccurrence import cluster_cooccurrence
 
 SIZES = (256, 512, 1_024, 2_048, 4_096)
 P = [float(f"{p:.3g}") for p in np.geomspace(1e-3, 0.3, 30)]
@@ -123,7 +124,7 @@ def test_seeds_above_two_to_the_53_are_told_apart() -> None:
 
 def test_exponents_over_d() -> None:
     def rows() -> Iterator[dict[str, Any]]:
-        for d, arm in ((32, "over d"), (64, "over d"), (128, "over d"), (256, "over d"), (512, "both")):
+        for d, arm in ((32, "over d"), (64, "over d"), (128, "over d"), (256, "over d"), (512, "both")):  # n = 1,024
             for p in P:
                 yield {"seed": 0, "n_features": 1_024, "d_model": d, "arm": arm, "target_frequency": p,
                        "center": False, "learnable_fraction": falling(p, 0.02 * (d / 512) ** 0.8, 4)}  # fmt: skip
@@ -149,11 +150,15 @@ def test_exponents_of_widths_weigh_points_by_their_intervals() -> None:
             poor = n == 64
             value = 2 + 0.7 * math.log10(n) + 5 * poor
             yield {"seed": 0, "arm": "over n", "n_features": n, "target_frequency": n**-0.8} | width(value, 900**poor)
+        for n, arm in ((64, "over n, fixed p"), (128, "over p"), (256, "over n, fixed p")):
+            yield {"seed": 0, "arm": arm, "n_features": n, "target_frequency": 0.03} | width(1.2 * math.log10(n), 0.1)
 
-    over_p, over_n = exponents.of_width(frame(rows()))
+    one_point, over_p, over_n, fixed = exponents.of_width(frame(rows()))
+    assert math.isnan(one_point.measured.value)
     assert over_p.measured.value == pytest.approx(1.5, abs=1e-6) and over_p.theorem == 4 and over_p.n_points == 4
     assert over_n.measured.value == pytest.approx(0.7, abs=1e-4)  # n = 64 says next to nothing
     assert over_n.theorem == pytest.approx(1 + 3 * 0.8)
+    assert fixed.measured.value == pytest.approx(1.2, abs=1e-6) and fixed.theorem == 1 and fixed.n_points == 3
 
 
 def test_exponents_of_steps_and_of_cooccurrence() -> None:
@@ -161,22 +166,30 @@ def test_exponents_of_steps_and_of_cooccurrence() -> None:
         for seed in (0, 1):
             for k, n in enumerate((64, 128, 256, 512)):
                 history = " ".join(["0"] * (2 + (3 + seed) * k) + ["1"] * (20 - 3 * k))
-                yield {"seed": seed, "n_features": n, "recovery_per_step": history}
+                yield {"seed": seed, "arm": "probes", "n_features": n, "recovery_per_step": history}
+            yield {"seed": seed, "arm": "simulated", "n_features": 64, "recovery_per_step": "0 1"}
 
-    (line,) = exponents.of_steps(frame(steps()))
+    alone, line = exponents.of_steps(frame(steps()))
+    assert math.isnan(alone.measured.value)
     # Slopes 3 and 4 of two seeds: Student's quantile of one degree of freedom, 12.7, times 1/2.
     assert line.measured == pytest.approx((3.5, 3.5 - 6.3531, 3.5 + 6.3531, 2), abs=1e-3)
     assert line.theorem == 0.0 and line.n_points == 8
 
-    def planted() -> Iterator[dict[str, Any]]:
-        for n in (64, 256, 1_024):
+    def clusters() -> Iterator[dict[str, Any]]:
+        for n, size in ((64, 2), (64, 4), (64, 16), (256, 4), (1_024, 4), (1_024, 16)):
             for probability in np.linspace(0, 1, 41):
-                rho = 2 / (n - 1) + 2 * probability / 3 * (1 - 2 / (n - 1)) * (1 - 1 / (n - 3))
-                yield {"seed": 0, "n_features": n, "support_law": f"planted:{probability:.4g}",
-                       "feature_recovery_rate": falling(rho, 2 * n**-0.4, 20)}  # fmt: skip
+                rho = cluster_cooccurrence(n, 4, size, probability)
+                at = 0.5 * (size - 1) ** -0.4 * (n / 64) ** -0.3
+                yield {"seed": 0, "n_features": n, "sparsity": 4, "support_law": f"clusters:{size}:{probability:.4g}",
+                       "feature_recovery_rate": falling(rho, at, 20)}  # fmt: skip
 
-    (line,) = exponents.of_cooccurrence(frame(planted()))
-    assert line.measured.value == pytest.approx(-0.4, abs=0.03) and line.theorem == -0.5
+    found = {(each.over, each.setting): each for each in exponents.of_cooccurrence(frame(clusters()))}
+    cuts = [("partners", "n = 64"), ("partners", "n = 1,024"), ("n", "clusters of n/64")]
+    assert set(found) == {(over, f"d = n/2, {setting}") for over, setting in cuts}
+    assert found["partners", "d = n/2, n = 64"].measured.value == pytest.approx(-0.4, abs=0.04)
+    same_share = found["n", "d = n/2, clusters of n/64"].measured.value  # 4 of 256 and 16 of 1,024
+    assert same_share == pytest.approx(-0.3 - 0.4 * math.log(5) / math.log(4), abs=0.06)
+    assert all(each.theorem == -0.5 for each in found.values())
 
 
 def test_transients_are_told() -> None:

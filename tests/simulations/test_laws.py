@@ -22,6 +22,7 @@ from simulations.data.laws.choice import REGISTRIES, check_law
 from simulations.data.laws.coefficients import COEFFICIENTS, normalize_rows
 from simulations.data.laws.dictionaries import DICTIONARIES
 from simulations.data.laws.supports import SUPPORTS, Support
+from theory.cooccurrence import cluster_cooccurrence
 
 SUPPORT_LAWS = [
     "uniform",
@@ -32,9 +33,23 @@ SUPPORT_LAWS = [
     "bernoulli",
     "mixed:2:4:0.4",
     "hierarchy:1:0.4",
+    "clusters:2:0.6",
+    "exclusive:2",
+    "copula:0.5:3",
+    "synthsaebench",  # what it draws: test_synthsaebench.py
 ]
-POSITIVE_LAWS = ["constant", "uniform", "half-normal", "exponential", "levels:0.3:4"]
-DICTIONARY_LAWS = ["gaussian", "sphere", "rademacher", "orthogonal", "student", "clustered:0.6:3", "frame"]
+POSITIVE_LAWS = ["constant", "uniform", "half-normal", "exponential", "levels:0.3:4", "graded:4", "synthsaebench"]
+DICTIONARY_LAWS = [
+    "gaussian",
+    "sphere",
+    "rademacher",
+    "orthogonal",
+    "student",
+    "clustered:0.6:3",
+    "antipodal",
+    "frame",
+    "orthogonalized:5",
+]
 EPSILON = float(np.finfo(np.float64).eps)
 N_LEVELS = 10  # features, of which `levels:0.3:4` makes 3 strong
 
@@ -100,6 +115,10 @@ def test_bad_texts_are_refused_with_what_is_allowed(kind: str, text: str, messag
         ("support", "mixed", {"n_features": 20}, {"n_features": 19}, "high=20, but should be at most n_features=19"),
         ("support", "planted:1", {"n_features": 4}, {"n_features": 5}, "n_features=5, but should be even"),
         ("support", "planted:1", {"sparsity": 2}, {"sparsity": 1}, "sparsity=1, but should be at least 2"),
+        ("support", "clusters:3:1", {"n_features": 9}, {"n_features": 8}, "n_features=8, but should be a multiple"),
+        ("support", "exclusive:3", {"n_features": 9, "sparsity": 3}, {"n_features": 9, "sparsity": 4},
+         "sparsity=4, but should be at most the 3 groups of the exclusive support"),
+        ("dictionary", "antipodal", {"n_features": 8}, {"n_features": 9}, "n_features=9, but should be even"),
         ("support", "hierarchy:2", {"n_features": 9}, {"n_features": 8}, "n_features=8, but should be a multiple of 3"),
         ("support", "hierarchy:2", {"n_features": 9, "sparsity": 3}, {"n_features": 9, "sparsity": 4},
          "sparsity=4, but should be at most the 3 families"),
@@ -167,7 +186,7 @@ def test_rows_of_a_support_hold_distinct_features_then_padding(
     text: str, half: int, data: st.DataObject, seed: int
 ) -> None:
     n = 2 * half
-    most = half if text.startswith("hierarchy") else n
+    most = half if text.startswith(("hierarchy", "exclusive")) else n
     s = data.draw(st.integers(2 if text.startswith("planted") else 1, most), label="s")
     N = data.draw(st.integers(1, 50), label="N")
     drawn = SUPPORTS.parse(text).draw(n, s, N, np.random.default_rng(seed))
@@ -178,7 +197,7 @@ def test_rows_of_a_support_hold_distinct_features_then_padding(
     np.testing.assert_array_equal(active(drawn, n).sum(axis=1), drawn.row_sparsity)  # distinct within a row
     if text == "mixed:2:4:0.4":
         assert sorted(drawn.row_sparsity) == [2] * round(0.4 * N) + [4] * (N - round(0.4 * N))
-    elif text != "bernoulli":
+    elif text not in ("bernoulli", "synthsaebench", "copula:0.5:3"):
         assert (drawn.row_sparsity == s).all()
     again = SUPPORTS.parse(text).draw(n, s, N, np.random.default_rng(seed))
     np.testing.assert_array_equal(drawn.indices, again.indices)
@@ -339,6 +358,59 @@ def test_which_families_have_a_child_does_not_depend_on_their_place() -> None:
             assert_binomial(count, N, s // 2 / (n // 2), f"child {i} of {n}", comparisons=n // 2)
 
 
+def met(drawn: Support, n: int, size: int) -> float:
+    """Return the share of a feature's samples in which another of its group is active, mean over all such pairs."""
+    mask = active(drawn, n).astype(float)
+    together = (mask.T @ mask / mask.sum(axis=0)).reshape(n // size, size, n // size, size)
+    inside = together[np.arange(n // size), :, np.arange(n // size)]
+    return float((inside.sum() - n) / (n * (size - 1)))  # a feature is always active with itself
+
+
+@pytest.mark.parametrize(("n", "s", "size", "probability"), [(24, 5, 2, 0.7), (24, 4, 8, 0.5), (24, 3, 6, 1.0)])
+def test_clusters_meet_as_often_as_the_formula_says_and_keep_frequencies(
+    n: int, s: int, size: int, probability: float
+) -> None:
+    N = 40_000
+    drawn = SUPPORTS.parse(f"clusters:{size}:{probability}").draw(n, s, N, generator(f"clusters {size}"))
+    # 40,000 s / 24 occurrences of each feature; pairs of a feature share samples, so errors are those of one feature
+    # over the n / size groups: 5 sigma of a share of at most 1/2.
+    expected = cluster_cooccurrence(n, s, size, probability)
+    assert abs(met(drawn, n, size) - expected) < 5 * 0.5 / np.sqrt(N * s / n * (n / size))
+    for i, count in enumerate(active(drawn, n).sum(axis=0)):
+        assert_binomial(int(count), N, s / n, f"frequency of feature {i}")
+
+
+def test_members_of_a_group_exclude_each_other_and_keep_frequencies() -> None:
+    N = 20_000
+    drawn = SUPPORTS.parse("exclusive:4").draw(24, 3, N, generator("exclusive"))
+    assert met(drawn, 24, 4) == 0
+    for i, count in enumerate(active(drawn, 24).sum(axis=0)):
+        assert_binomial(int(count), N, 3 / 24, f"frequency of feature {i}")
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5])
+def test_features_of_a_copula_meet_as_two_correlated_normals(correlation: float) -> None:
+    N, n, s = 40_000, 12, 3
+    drawn = SUPPORTS.parse(f"copula:{correlation}:2").draw(n, s, N, generator(f"copula {correlation}"))
+    threshold = stats.norm.isf(s / n)
+    both = stats.multivariate_normal.cdf([-threshold] * 2, cov=[[1, correlation], [correlation, 1]])
+    # Six independent pairs, 10,000 occurrences each: 5 sigma of a share of at most 1/2.
+    assert abs(met(drawn, n, 2) - both / (s / n)) < 5 * 0.5 / np.sqrt(6 * N * s / n)
+    for i, count in enumerate(active(drawn, n).sum(axis=0)):
+        assert_binomial(int(count), N, s / n, f"frequency of feature {i}")
+
+
+def test_graded_levels_belong_to_features_in_equal_ratios() -> None:
+    support = slots(np.array([10, 10, 3]), 10)
+    values = COEFFICIENTS.parse("graded:4").draw(support, N_LEVELS, np.random.default_rng(0))
+    row = np.sort(values[0])[::-1]
+    np.testing.assert_allclose(row[:-1] / row[1:], 4 ** (1 / 9), rtol=1e-12)  # the weakest a quarter of the strongest
+    np.testing.assert_allclose(values[1], values[0])
+    np.testing.assert_allclose(values[2, :3] * 3**0.5, values[0, :3] * 10**0.5, rtol=1e-12)
+    assert abs((values[0] ** 2).sum() - 1) < 1e-14
+    assert abs(np.corrcoef(np.arange(10), values[0])[0, 1]) < 0.6  # spread over the indices: sorted, 0.98
+
+
 # Coefficients
 
 
@@ -438,11 +510,14 @@ def test_levels_belong_to_features_and_are_spread_over_them() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.sampled_from(DICTIONARY_LAWS), st.integers(1, 12), st.integers(0, 12), st.integers(0))
 def test_dictionaries_have_the_promised_shape_and_norms(text: str, n: int, more: int, seed: int) -> None:
+    n += n % 2 if text == "antipodal" else 0
     d = n + more if text in ("orthogonal", "frame") else 1 + more
     V = DICTIONARIES.parse(text).draw(n, d, np.random.default_rng(seed))
     assert V.shape == (n, d) and V.dtype == np.float64
     if text == "rademacher":
         assert set(np.unique(V)) <= {-1.0, 1.0}
+    if text == "antipodal":
+        np.testing.assert_array_equal(V[0::2], -V[1::2])
     if text in ("sphere", "frame"):
         np.testing.assert_allclose(np.linalg.norm(V, axis=1), d**0.5, rtol=16 * EPSILON)  # d + 3 roundings of eps / 2
     if text == "orthogonal":

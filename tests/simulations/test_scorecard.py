@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import provable_worlds
 import pytest
 import scorecard_worlds as worlds
 from hypothesis import given
@@ -19,8 +20,8 @@ from rates_helper import assert_rate_at_most
 from statistics_helper import assert_binomial, seed_of
 
 from simulations.evidence import presets
-from simulations.evidence.scorecard import exponents, provable, report
-from simulations.evidence.scorecard.claims import CLAIMS, RIVALS, Claim
+from simulations.evidence.scorecard import exponents, meeting, provable, report
+from simulations.evidence.scorecard.claims import CLAIMS, Claim
 from simulations.evidence.scorecard.effects import (
     UNKNOWN,
     Effect,
@@ -215,9 +216,9 @@ def test_runs_that_do_not_recover_leave_steps_undecided() -> None:
 
 
 def test_a_baseline_of_nothing_is_left_out() -> None:
-    rows = worlds.cooccurrence(np.random.default_rng(0), 0.0, range(6))
+    rows = provable_worlds.many_partners(np.random.default_rng(0), 0.0, range(6))
     rows.loc[rows["seed"] == 0, "feature_recovery_rate"] = 0.0
-    found = provable.cooccurrence(rows)
+    found = meeting.many_partners(rows)
     assert found.verdict == SUPPORTED and found.effect.n_seeds == 5
     assert found.note == "3 of 18 draws do not fall to a half"
 
@@ -225,12 +226,6 @@ def test_a_baseline_of_nothing_is_left_out() -> None:
 def test_claims_name_experiments_and_are_distinct() -> None:
     assert {each.experiment for each in CLAIMS} <= set(EXPERIMENTS)
     assert len({each.name for each in CLAIMS}) == len(CLAIMS)
-
-
-@pytest.mark.parametrize("name", ["gba_over_topk_toy", "topk_frontier", "consistency"])
-def test_no_rival_is_judged_until_it_is_trained_well(name: str) -> None:
-    (claim,) = (each for each in CLAIMS if each.name == name)
-    assert claim.until == RIVALS
 
 
 class Store:
@@ -285,8 +280,9 @@ def test_a_claim_is_judged_by_its_largest_preset(store: Store) -> None:
 
 def test_failed_rows_and_failing_tests_leave_the_others_judged(store: Store) -> None:
     store.add("steps", "quick", steps(0.0).assign(status="failed"))
-    store.add("cooccurrence", "quick", worlds.cooccurrence(np.random.default_rng(0), 0.0, range(5)))
-    store.add("balance", "quick", pd.DataFrame([worlds.BASE | {"seed": 0, "frequency_profile": "nonsense"}]))
+    store.add("cooccurrence", "quick", provable_worlds.many_partners(np.random.default_rng(0), 0.0, range(5)))
+    bad = {"seed": 0, "arm": "occurrence", "frequency_profile": "nonsense"}
+    store.add("balance", "quick", pd.DataFrame([worlds.BASE | bad]))
     store.add("activations", "quick", ValueError("line 3: a bad | row"))
     store.add("consistency", "quick", pd.DataFrame([worlds.BASE]))
     store.add("sensitivity", "quick", pd.DataFrame([worlds.BASE | {"seed": 0}]))
@@ -296,7 +292,7 @@ def test_failed_rows_and_failing_tests_leave_the_others_judged(store: Store) -> 
         "constant_steps": "failed rows only",
         "balance": "could not convert string to float: 'nonsense'",
         "activations_smooth": "line 3: a bad / row",
-        "consistency": RIVALS,
+        "consistency": "the rows say no arm (a column of rows written by this version): measure them again",
         "tuning_free": "the rows say no arm (a column of rows written by this version): measure them again",
         "width_in_n": "no rows",
     }
@@ -318,7 +314,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 
 def test_links_of_the_report_lead_from_where_it_is(store: Store, tmp_path: Path) -> None:
     store.add("steps", "quick", steps(0.0))
-    store.add("cooccurrence", "quick", worlds.cooccurrence(np.random.default_rng(0), 0.0, range(5)))
+    store.add("cooccurrence", "quick", provable_worlds.many_partners(np.random.default_rng(0), 0.0, range(5)))
     gallery = store.results / "gallery"
     gallery.mkdir()
     (gallery / "steps.png").touch()
@@ -327,7 +323,7 @@ def test_links_of_the_report_lead_from_where_it_is(store: Store, tmp_path: Path)
         found = report.write(store.results, out, ["sae-recovery", "scorecard"])
         text = (out / "scorecard.md").read_text()
         links = LINK.findall(text)
-        assert len(links) == 6  # rows and figure of two claims, rows of two exponents
+        assert len(links) == 10  # rows and figure of four claims, rows of two exponents
         assert all((out / link).resolve().is_file() for link in links), links
         told = json.loads((out / "scorecard.json").read_text())
         by_name = {line["claim"]: line for line in told["claims"]}
@@ -337,7 +333,7 @@ def test_links_of_the_report_lead_from_where_it_is(store: Store, tmp_path: Path)
         assert all(each.statement in text for each in CLAIMS)
     (gallery / "steps.png").unlink()
     report.write(store.results, tmp_path, ["x"])
-    assert len(LINK.findall((tmp_path / "scorecard.md").read_text())) == 5
+    assert len(LINK.findall((tmp_path / "scorecard.md").read_text())) == 9
 
 
 def test_no_rows_at_all_are_refused(tmp_path: Path) -> None:

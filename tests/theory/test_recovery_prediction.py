@@ -4,19 +4,16 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 from statistics_helper import assert_z, seed_of
 
 from simulations.runs.cell import Cell, run_cell
 from theory.closed_forms import cap_probability
 from theory.plan import plan
 from theory.prediction_nodes import Start, make_nodes
-from theory.prediction_recursion import Frame
+from theory.prediction_recursion import Frame, Model
 from theory.rare_events import log_tail
 from theory.recovery_prediction import (
-    _at_most_one,
-    _pooled,
-    _strata,
+    Success,
     predict,
     predicted_recovery_rate,
     required_width,
@@ -24,6 +21,7 @@ from theory.recovery_prediction import (
     success_by_step,
     success_probability,
 )
+from theory.starts import outcomes, strata
 
 SETTING = {
     "n_features": 128,
@@ -38,7 +36,7 @@ SETTING = {
 
 def test_strata_hold_all_directions_beyond_the_first_edge() -> None:
     edges = np.linspace(1.0, 6.0, 9)
-    log_mass, log_above = _strata(edges, 50)
+    log_mass, log_above = strata(edges, 50)
     assert np.exp(log_mass).sum() == pytest.approx(np.exp(log_tail(1 / math.sqrt(50), 50)), rel=1e-12)
     between = np.exp(log_above[2]) - np.exp(log_above[3])
     assert np.exp(log_mass[2]) == pytest.approx(between, rel=1e-10)
@@ -75,44 +73,23 @@ def test_a_start_beside_the_feature_has_the_law_of_drawn_matrices(n: int, d: int
             assert_z(a.mean() - b.mean(), 0.0, error, f"n={n} d={d} step={step}", comparisons=12)
 
 
-def test_few_outcomes_give_the_law_of_the_chances() -> None:
-    """Instances whose success turns at mu_i, normal around 4: the pooled outcomes give nearly the true curve."""
-    rng = np.random.default_rng(seed_of("pooled"))
-    edges, d, sharp = np.linspace(1.0, 7.0, 28), 200, 0.4
-    turn = 4 + 0.6 * stats.norm.ppf((np.arange(64) + 0.5) / 64)
-    log_mass, _ = _strata(edges, d)
-    chance = stats.norm.cdf((edges[:, None] - turn) / sharp)
-    exact = np.log(np.exp(log_mass) @ chance)
-    errors = []
-    for _ in range(20):
-        found = _pooled(rng.random(chance.shape) < chance, log_mass)
-        widths = np.exp(np.arange(4, 14, 2.0))[:, None]
-        curves = [1 - np.exp(-widths * np.exp(each)) for each in (found, exact)]
-        errors.append((curves[0] - curves[1]).mean(1))
-    # A count errs by 1.3 strata (root of the sum of pi (1 - pi)), 0.28 in u beside a spread of 0.6: the curve is that
-    # of a spread of 0.66, and where it rises (slope 0.5 by 0.6 in u at most, one deviation out) up to 0.06 lower.
-    assert abs(np.mean(errors, axis=0)).max() < 0.09
-    assert np.sqrt(np.mean(np.square(errors))) < 0.09
-
-
-def test_an_instance_without_success_has_none() -> None:
-    ended = np.zeros((6, 4), bool)
-    ended[3:, :2] = True
-    log_mass = np.log(np.geomspace(0.1, 1e-6, 6))
-    found = _pooled(ended, log_mass)
-    np.testing.assert_allclose(np.exp(found[:2]), np.exp(log_mass[3:]).sum(), rtol=1e-12)
-    assert np.isneginf(found[2:]).all()
-
-
 def test_a_neuron_ends_on_one_feature_at_most() -> None:
-    np.testing.assert_allclose(np.exp(_at_most_one(np.log(np.full(8, 0.1)), 40)), 1 / 40, rtol=1e-12)
-    np.testing.assert_array_equal(_at_most_one(np.log(np.full(8, 0.01)), 40), np.log(0.01))
     for n, d in ((128, 64), (10**7, 10**5)):
         assert success_probability(n, d, 3, 0.01, 100 * n, 4, center=True) * n <= 1 + 1e-9
 
 
+def test_every_instance_starts_as_often_everywhere() -> None:
+    edges = np.linspace(1.0, 5.5, 28)
+    starts, ended = outcomes(Model(64, 32, 3, 6400, 2, True), -2.0, 0.9, edges, 256, 64, 4)
+    assert starts.sum(axis=0).tolist() == [4] * 256 and starts.max() == 1
+    np.testing.assert_allclose(starts.sum(axis=1), 256 / 7, atol=1)  # a seventh of 256 in each
+    assert ended.shape == (3, 28, 256) and (ended <= starts).all()
+    # At d = 32 a start passes 0.9 beyond u = 5.09 by itself: in the strata from 5.17 on, not in those up to 4.7.
+    assert (ended[0][edges > 5.1] == starts[edges > 5.1]).all() and not ended[0][edges < 4.8].any()
+
+
 def test_before_the_first_step_it_is_chance() -> None:
-    # One stratum of 28 is cut by tau: of its mass, which dominates, 64 places count the part beyond.
+    # One stratum of 28 is cut by tau: of its mass, which dominates, 37 places count the part beyond.
     found = success_probability(64, 8, 3, 0.01, 6400, 0)
     assert found == pytest.approx(float(cap_probability(8, 0.9)), rel=0.2)
 
@@ -121,7 +98,7 @@ def test_one_curve_and_its_inverse() -> None:
     widths = np.array([32, 128, 2048, 10**5])
     curve = predicted_recovery_rate(n_neurons=widths, **SETTING)
     assert (np.diff(curve) > 0).all() and curve[0] > 0 and curve[-1] <= 1
-    # One width or four: the sum over 64 instances is taken in another order.
+    # One width or four: the sum over the abilities is taken in another order.
     assert predicted_recovery_rate(n_neurons=128, **SETTING) == pytest.approx(curve[1], rel=1e-13)
     width = required_width(target_recovery=float(curve[2]), **SETTING)
     assert width == pytest.approx(2048, rel=1e-6)
@@ -200,7 +177,9 @@ def test_plan_is_a_setting_that_reaches_its_target() -> None:
     assert again == pytest.approx(found.predicted_recovery_rate, rel=1e-13)
 
 
-def test_no_plan() -> None:
+def test_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = Success(np.array([-np.inf]), np.ones(1))
+    monkeypatch.setattr("theory.plan.success_by_step", lambda *sizes, **rest: [never] * 6)
     with pytest.raises(ValueError, match=r"no plan: target_recovery=0\.95 .* d_model=16, sparsity=8"):
         plan(128, 16, 8)
     with pytest.raises(ValueError, match=r"target_recovery=1, but should be in \(0, 1\)"):

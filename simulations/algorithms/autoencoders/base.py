@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulations.data.source import Source
 
 USUAL_BATCH = 512
+SCHEDULES = ("constant", "linear", "tail")
 
 
 def usual_batch(whole: Any) -> int:
@@ -47,8 +48,30 @@ def learning_rate(default: float = 0.001) -> Any:
 
 def schedule(default: str = "constant") -> Any:
     """Declare how the learning rate ends."""
-    text = "of the learning rate: constant, or linear (to a hundredth, over the second half; gba, ba)"
-    return setting(default, text, checks.names("constant", "linear"))
+    text = "of the learning rate: constant, linear (over the second half; gba, ba) or tail (over the last fifth)"
+    return setting(default, text, checks.names(*SCHEDULES))
+
+
+def warm_up(default: float = 0.0) -> Any:
+    """Declare how the learning rate begins."""
+    return setting(default, "share of the steps over which the learning rate rises from 0", checks.number(0, 1))
+
+
+def beta1(default: float = 0.9) -> Any:
+    """Declare how long Adam remembers gradients."""
+    return setting(default, "beta_1 of Adam: what it keeps of the mean gradient", checks.number(0, 1, high_open=True))
+
+
+def initial_norm() -> Any:
+    """Declare how long the rows of an encoder start."""
+    text = "norm of the rows of the encoder at the start, and of the decoder's where they may have any"
+    return setting(0.1, text, checks.number(0, low_open=True, high_open=True))
+
+
+def clip_norm(default: float = 0.0) -> Any:
+    """Declare how long a gradient may be."""
+    text = "norm that the gradient of all parameters is cut to where it is longer; 0: never"
+    return setting(default, text, checks.number(0, high_open=True))
 
 
 def n_evaluations() -> Any:
@@ -114,6 +137,9 @@ class Autoencoder(Algorithm):
     batch_size: int = batch_size()
     learning_rate: float = learning_rate()
     schedule: str = schedule()
+    warm_up: float = warm_up()
+    beta1: float = beta1()
+    clip_norm: float = clip_norm()
     optimizer: str = setting("adam", "adam or adamw", checks.names("adam", "adamw"))
     weight_decay: float = setting(
         0.01, "of adamw", checks.number(0, high_open=True), applies=lambda leaf: leaf.optimizer == "adamw"

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from simulations import __version__
 from simulations.algorithms.autoencoders import trainer
+from simulations.algorithms.autoencoders.checkpoint_file import FORMAT, opened
 from simulations.algorithms.autoencoders.network import Network, Tensors
 from simulations.algorithms.autoencoders.trainer import Problem, State
 from simulations.algorithms.base import Trace, algorithm_class
 from simulations.base.files import StorageError, replace, strict
 from simulations.data.source import Source
 
-FORMAT = "sae-recovery checkpoint 2"
 LENGTHS = ("n_steps", "n_evaluations")  # settings in which a run that is gone on with may differ
-TOLD = {"cells": list, "data": list, "input_scale": list, "step": int, "steps": list, "seconds": list, "samples": list}
 
 
 class Trained(NamedTuple):
@@ -101,26 +98,9 @@ def write(path: Path, given: Problem, state: State, trace: Trace) -> None:
         "seconds": trace.seconds,
         "samples": trace.samples,
     }
+    from safetensors.torch import save  # here: training without a checkpoint does not need it
+
     replace(path, save(_tensors(given, state, trace), {"sae-recovery": json.dumps(told, allow_nan=False)}))
-
-
-def _open(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {}).get("sae-recovery", "{}"))
-            if not isinstance(told, Mapping) or told.get("format") != FORMAT:
-                raise StorageError(f"{path} is not a checkpoint of sae-recovery, or one of another version")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    for name, kind in TOLD.items():
-        if not isinstance(told.get(name), kind):
-            raise StorageError(f"{path} is broken: {name} should be {kind.__name__}, not {told.get(name)!r}")
-    if not (told["cells"] and len(told["cells"]) == len(told["data"]) == len(told["input_scale"])):
-        raise StorageError(f"{path} is broken: cells, data and input_scale should be equally many")
-    return tensors, dict(told)
 
 
 def _cells(path: Path, told: Mapping[str, Any]) -> list[Any]:
@@ -157,21 +137,43 @@ def _finite(path: Path, found: Tensors) -> None:
             raise StorageError(f"{path} is broken: {name} holds numbers that are not finite")
 
 
+def _precision(path: Path, tensors: Tensors) -> torch.dtype:
+    """Return the type of the parameters; raises StorageError unless all have one, of floating numbers."""
+    kinds = {each.dtype for name, each in tensors.items() if name.startswith("parameter.")}
+    if len(kinds) != 1 or not kinds <= {torch.float32, torch.float64}:
+        told = ", ".join(sorted(str(each).removeprefix("torch.") for each in kinds)) or "missing"
+        raise StorageError(f"{path} is broken: parameters are {told}, but should be float32 or float64")
+    return kinds.pop()
+
+
+def _width(path: Path, tensors: Tensors, cells: Sequence[Any]) -> int:
+    """Return the number of neurons; raises StorageError where the cells are of several, or the tensors of another."""
+    widths = {each.n_neurons for each in cells}
+    shapes = [each.shape for name, each in tensors.items() if name.startswith("parameter.")]
+    if len(widths) > 1 or len({type(each) for each in cells}) > 1:
+        raise StorageError(f"{path} is broken: its cells are of several algorithms or widths")
+    if not any(widths <= set(shape) for shape in shapes):  # before memory is taken for that many
+        raise StorageError(f"{path} is broken: n_neurons={cells[0].n_neurons}, but no parameter has that many")
+    return int(widths.pop())
+
+
 def read(path: Path) -> Trained:
     """Return the autoencoder of a checkpoint; its codes are bit-equal to those of the run.  Raises StorageError."""
-    tensors, told = _open(path)
-    cells = _cells(path, told)
-    dtype = next((each.dtype for name, each in tensors.items() if name.startswith("parameter.")), torch.float32)
+    tensors, told = opened(path)
+    cells, dtype = _cells(path, told), _precision(path, tensors)
     mean = tensors.get("input_mean", torch.empty(0))
-    if mean.ndim != 2 or len(mean) != len(cells):
-        raise StorageError(f"{path} is broken: input_mean is missing, or of the wrong shape")
+    if mean.ndim != 2 or len(mean) != len(cells) or not mean.is_floating_point():
+        raise StorageError(f"{path} is broken: input_mean is missing, or of the wrong shape or type")
+    start = torch.zeros(len(cells), _width(path, tensors, cells), mean.shape[1], dtype=dtype)
     network = type(cells[0]).network(cells, torch.device("cpu"), dtype)
-    start = torch.zeros(len(cells), cells[0].n_neurons, mean.shape[1], dtype=dtype)
     wanted = network.parameters(start, mean.to(dtype))
     parameters = _checked(path, tensors, "parameter.", wanted)
+    threshold = tensors.get("threshold")
+    if threshold is not None and (threshold.shape != (len(cells),) or not threshold.is_floating_point()):
+        raise StorageError(f"{path} is broken: threshold should be a number a replica")
     if bool((tensors.get("diverged", torch.tensor(-1)) < 0).all()):
-        _finite(path, parameters | {"input_mean": mean})
-    return Trained(cells, told["data"], parameters, told["input_scale"], mean, tensors.get("threshold"))
+        _finite(path, parameters | {"input_mean": mean} | ({} if threshold is None else {"threshold": threshold}))
+    return Trained(cells, told["data"], parameters, told["input_scale"], mean, threshold)
 
 
 def _check_same(path: Path, told: Mapping[str, Any], given: Problem) -> None:
@@ -186,10 +188,11 @@ def _check_same(path: Path, told: Mapping[str, Any], given: Problem) -> None:
             unseen = name == "n_samples" and all(each is None or each >= rows for each in (one, other))
             if one != other and name not in LENGTHS and not unseen:
                 raise StorageError(f"{path} holds another run: {name}={one!r} there, {other!r} here")
-        if there.n_steps != here.n_steps and here.schedule != "constant":
+        if there.n_steps != here.n_steps and (here.schedule != "constant" or here.warm_up):
+            what = f"schedule={here.schedule!r}" if here.schedule != "constant" else f"warm_up={here.warm_up}"
             raise StorageError(
                 f"n_steps={here.n_steps}, but {path} was trained towards n_steps={there.n_steps}, on which "
-                f"schedule={here.schedule!r} depends: only a constant schedule goes on with another number"
+                f"{what} depends: only a constant schedule goes on with another number"
             )
         if told["step"] > here.n_steps:
             raise StorageError(f"n_steps={here.n_steps}, but {path} is at step {told['step']} already")
@@ -205,11 +208,11 @@ def resume(path: Path, given: Problem) -> tuple[State, Trace]:
 
     With a constant learning rate, n_steps may be more than it was.
     """
-    tensors, told = _open(path)
+    tensors, told = opened(path)
     _check_same(path, told, given)
     state = trainer.init(given)
     device, dtype = given.network.device, given.network.dtype
-    kept = next((each.dtype for name, each in tensors.items() if name.startswith("parameter.")), dtype)
+    kept = _precision(path, tensors)
     if kept != dtype:
         names = (str(each).removeprefix("torch.") for each in (kept, dtype))
         raise StorageError(f"{path} holds another run: dtype={next(names)!r} there, {next(names)!r} here")
@@ -224,8 +227,16 @@ def resume(path: Path, given: Problem) -> tuple[State, Trace]:
         each.copy_(memory[name])
     state.step = told["step"]
     _restore_moments(path, tensors, state, given)
-    cosines = [tensors[f"best_cosine.{k}"].numpy() for k in range(len(told["steps"])) if f"best_cosine.{k}" in tensors]
-    return state, Trace(told["steps"], told["seconds"], told["samples"], cosines)
+    return state, Trace(told["steps"], told["seconds"], told["samples"], _cosines(path, tensors, len(told["steps"])))
+
+
+def _cosines(path: Path, tensors: Tensors, count: int) -> list[Any]:
+    """Return the best cosines at each measurement, or none where there was no ground truth; raises StorageError."""
+    found = [tensors[name] for k in range(count) if (name := f"best_cosine.{k}") in tensors]
+    if len(found) not in (0, count) or len({(each.shape, each.dtype) for each in found}) > 1:
+        raise StorageError(f"{path} is broken: best_cosine should be there for every one of its steps, in one shape")
+    _finite(path, {f"best_cosine.{k}": each for k, each in enumerate(found)})
+    return [each.numpy() for each in found]
 
 
 def _restore_moments(path: Path, tensors: Tensors, state: State, given: Problem) -> None:

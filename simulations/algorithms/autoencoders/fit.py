@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,19 @@ class Coder:
         with torch.no_grad():
             codes, output = self.network.forward(self.parameters, x[None])
         return codes[0].cpu().numpy(), output[0].double().cpu().numpy() / self.scale + self.mean
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Codes, reconstruction and input of the held-out rows, block by block; it can be pickled, as a lambda cannot."""
+
+    code: Any
+    rows: Callable[[], Tensor]
+
+    def __call__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield the blocks, of rows that are drawn when they are asked for."""
+        blocks: Iterator[tuple[Tensor, Tensor, Tensor]] = self.code.blocks(self.rows())
+        return blocks
 
 
 def fit_batch(jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
@@ -108,7 +122,7 @@ def _dictionary(given: Problem, state: State, r: int) -> Array:
 
 def _untrained(given: Problem, state: State, r: int) -> Fitted:
     code = _coder(given, state, r)
-    return Fitted(_dictionary(given, state, r), code, lambda: code.blocks(given.held_out(r)))
+    return Fitted(_dictionary(given, state, r), code, HeldOut(code, partial(given.held_out, r)))
 
 
 def _fitted(given: Problem, state: State, trace: Trace, before: Sequence[Fitted]) -> list[Fitted]:
@@ -131,7 +145,7 @@ def _replica(given: Problem, state: State, trace: Trace, r: int, before: Fitted)
     told = Fitted(
         _dictionary(given, state, r),
         code,
-        lambda: code.blocks(given.held_out(r)),
+        HeldOut(code, partial(given.held_out, r)),
         trace=replace(trace, best_cosine=[each[r] for each in trace.best_cosine]),
         before=before,
         target_frequency=None if targets is None else targets.cpu().numpy(),

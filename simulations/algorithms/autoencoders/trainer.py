@@ -18,7 +18,9 @@ from simulations.data.sampling import initial_directions
 from simulations.data.source import Array, Source, View, conditioned
 
 After = Callable[["Problem", "State", Trace], None]
-LAST_RATE = 0.01  # of the linear schedule, as a share of the learning rate
+LAST_RATE = 0.01  # of a falling schedule, as a share of the learning rate
+BETA2 = 0.999  # of Adam
+FALL = {"constant": 0.0, "linear": 0.5, "tail": 0.2}  # the last part of the steps, in which the rate falls
 
 
 @dataclass
@@ -128,18 +130,27 @@ def init(given: Problem) -> State:
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[first.optimizer]
     decay = {"weight_decay": first.weight_decay} if first.optimizer == "adamw" else {}
     learned = [parameters[name] for name in network.learned(parameters)]
-    optimizer = kind(learned, lr=first.learning_rate, fused=True, **decay)
+    optimizer = kind(learned, lr=first.learning_rate, betas=(first.beta1, BETA2), fused=True, **decay)
     never = torch.full((len(given.cells),), -1, device=network.device)
     return State(parameters, network.memory(parameters), optimizer, never)
 
 
 def learning_rate(settings: Any, step: int) -> float:
-    """Return the learning rate of a step: constant, or linear to LAST_RATE of it over the second half."""
-    if settings.schedule == "constant":
-        return float(settings.learning_rate)
-    half = settings.n_steps / 2
-    done = max(0.0, (step + 1 - half) / half)
-    return float(settings.learning_rate * (1 - done * (1 - LAST_RATE)))
+    """Return the learning rate of a step: linear from 0 over the first steps, and to LAST_RATE of it over the last."""
+    rate = float(settings.learning_rate)
+    if last := FALL[settings.schedule] * settings.n_steps:
+        done = max(0.0, (step + 1 - (settings.n_steps - last)) / last)
+        rate *= 1 - done * (1 - LAST_RATE)
+    if (first := settings.warm_up * settings.n_steps) > step + 1:
+        rate *= (step + 1) / first
+    return rate
+
+
+def clipped(gradients: Tensors, norm: float) -> Tensors:
+    """Return the gradient of each replica, all parameters together, cut to `norm` where it is longer."""
+    total = torch.stack([each.flatten(1).square().sum(1) for each in gradients.values()]).sum(0).sqrt()
+    factor = (norm / (total + 1e-6)).clamp(max=1)  # that of torch.nn.utils.clip_grad_norm_
+    return {name: each * factor.view(-1, *[1] * (each.ndim - 1)) for name, each in gradients.items()}
 
 
 def inputs(given: Problem, step: int) -> Tensor:
@@ -174,6 +185,8 @@ def step(state: State, given: Problem, x: Tensor) -> Seen:
     """
     network, parameters = given.network, state.parameters
     gradients, seen = network.gradients(parameters, state.memory, x)
+    if norm := given.cells[0].clip_norm:
+        gradients = clipped({name: gradients[name] for name in network.learned(parameters)}, norm)
     for name, gradient in gradients.items():
         parameters[name].grad = gradient.contiguous()  # the fused optimiser reads memory in order
     for group in state.optimizer.param_groups:

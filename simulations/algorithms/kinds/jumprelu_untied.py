@@ -1,11 +1,13 @@
-"""JumpReLU with an encoder of its own: Rajamanoharan et al., arXiv 2407.14435, with the start of SAELens' "jumprelu".
+"""JumpReLU with an encoder of its own: Rajamanoharan et al., arXiv 2407.14435.
 
     u = W_enc (x - b_pre) + b_enc;  z = u 1(u > theta);  f(x) = W_dec z + b_pre  (eq. 1 to 3);
     loss = ||x - f(x)||^2 + penalty sum_m 1(u_m > theta_m)  (eq. 9),
 with straight-through gradients to theta alone, of bandwidth eps and rectangular kernel (eq. 11 and 12):
     d z / d theta = -(theta/eps) 1(|u - theta| < eps/2),   d 1(u > theta) / d theta = -(1/eps) 1(|u - theta| < eps/2).
+Theta's start, the bandwidth and beta_1 = 0 of Adam are the published ones (app. I), for x of norm about 1.
 As in SAELens theta >= 0 is itself the parameter (the authors take its logarithm, which Adam moves too slowly for short
-runs), columns of W_dec have any norm, and they and those of W_enc start with norm `initial_norm` (the authors: 1).
+runs), columns of W_dec have any norm, and they and those of W_enc start with norm `initial_norm`: with the authors' 1
+the first output is far above x, and short runs stall (see l1_untied).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simulations.algorithms.autoencoders.base import penalty
+from simulations.algorithms.autoencoders.base import beta1, penalty
 from simulations.algorithms.autoencoders.network import Export, Network, Tensors
 from simulations.algorithms.base import register
 from simulations.algorithms.kinds.l1_untied import Untied, UntiedNetwork
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
 class UntiedJumpReLU(Untied):
     """JumpReLU autoencoder with an L0 penalty."""
 
+    beta1: float = beta1(0.0)
     penalty: float = penalty(0.01, "lambda, weight of the number of active neurons in the loss, x of mean norm 1")
-    initial_threshold: float = setting(0.01, "theta at the start", checks.number(0, high_open=True))
+    initial_threshold: float = setting(0.001, "theta at the start", checks.number(0, high_open=True))
     bandwidth: float = setting(
-        0.05, "of jumprelu's straight-through threshold", checks.number(0, low_open=True, high_open=True)
+        0.001, "of jumprelu's straight-through threshold", checks.number(0, low_open=True, high_open=True)
     )
 
     @classmethod

@@ -4,10 +4,12 @@
     loss = ||x - f(x)||^2 + penalty sum_m z_m ||w_dec,m||,
 columns of W_dec of any norm, which the penalty weighs, so that it cannot be evaded by large ones.  W_enc starts as the
 transpose of W_dec, whose columns start with norm `initial_norm`, 0.1; the penalty rises from 0 over the first twentieth
-of the steps.  Of random directions f(x) is about (M/2d) initial_norm^2 x at the start.  Far above x (at norm 1 and
-M = 16d: 8 x) it makes gradients that are hundreds of times the later ones, and Adam, whose second moments remember a
-thousand steps, then hardly moves: recovery at 0.9 was 1.00, 1.00, 0.88, 0.00 from norms 0.1, 0.35, 0.5, 1 (f(x) = 0.08,
-1, 2, 8 x; n = 128, d = 32, M = 512), and from norm 1 in the tied form 0.95 with second moments of twenty steps.
+of the steps, the learning rate falls over the last fifth, and gradients are clipped at norm 1.  Ours: x of mean norm 1,
+not sqrt(d), so that a penalty here is one there over sqrt(d).
+Of random directions f(x) is about (M/2d) initial_norm^2 x at the start.  Far above x (at norm 1 and M = 16d: 8 x) it
+makes gradients that are hundreds of times the later ones, and Adam, whose second moments remember a thousand steps,
+then hardly moves: recovery at 0.9 was 1.00, 1.00, 0.88, 0.00 from norms 0.1, 0.35, 0.5, 1 (f(x) = 0.08, 1, 2, 8 x;
+n = 128, d = 32, M = 512), and from norm 1 in the tied form 0.95 with second moments of twenty steps.
 """
 
 from __future__ import annotations
@@ -16,7 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulations.algorithms.autoencoders.base import Autoencoder, penalty
+from simulations.algorithms.autoencoders.base import (
+    Autoencoder,
+    clip_norm,
+    initial_norm,
+    penalty,
+    schedule,
+)
 from simulations.algorithms.autoencoders.network import Export, Network, Reached, Seen, Tensors
 from simulations.algorithms.base import register
 from simulations.base import checks
@@ -33,9 +41,7 @@ class Untied(Autoencoder):
 
     batch_axes: ClassVar[tuple[str, ...]] = (*Autoencoder.batch_axes, "penalty", "initial_norm")
 
-    initial_norm: float = setting(
-        0.1, "norm of encoder and decoder rows at the start", checks.number(0, low_open=True, high_open=True)
-    )
+    initial_norm: float = initial_norm()
     penalty_warm_up: float = setting(
         0.05, "share of the steps over which the penalty rises from 0", checks.number(0, 1)
     )
@@ -46,6 +52,8 @@ class Untied(Autoencoder):
 class UntiedL1(Untied):
     """ReLU autoencoder with an L1 penalty weighted by the norms of the decoder."""
 
+    schedule: str = schedule("tail")
+    clip_norm: float = clip_norm(1.0)
     penalty: float = penalty(0.12, "lambda, weight of sum z ||w_dec|| in the loss, x of mean norm 1")
 
     @classmethod

@@ -36,11 +36,9 @@ class SAELens(Algorithm):
     n_steps: int = base.n_steps()
     batch_size: int = base.batch_size()
     learning_rate: float = setting(0.0003, "learning rate of Adam (SAELens' default 3e-4)", positive)
-    schedule: str = setting(
-        "constant",
-        "of the learning rate: constant, or linear (to a hundredth, over the second half)",
-        checks.names("constant", "linear"),
-    )
+    schedule: str = base.schedule()
+    warm_up: float = base.warm_up()
+    beta1: float = base.beta1()
     decoder_init_norm: float = setting(0.1, "norm of the rows of W_dec at the start; W_enc is its transpose", positive)
     normalize_activations: str = setting(
         "expected_average_only_in",

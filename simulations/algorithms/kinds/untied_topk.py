@@ -20,6 +20,7 @@ from simulations.algorithms.autoencoders.network import (
     Reached,
     Seen,
     Tensors,
+    across,
     largest,
     unit_rows,
 )
@@ -89,18 +90,19 @@ class UntiedTopKNetwork(Network):
         latents = self._latents(parameters, x)
         codes = self._codes(latents)
         error = x - (codes @ parameters["decoder"] + parameters["pre_bias"][:, None])
+        total = error.square().sum((1, 2))
         dead = (memory["silent"] >= self.settings.dead_samples)[:, None]
+        if x.device.type == "cpu" and not dead.any():
+            return total / (2 * x.shape[1]), codes
         chosen = largest(latents.detach().masked_fill(~dead, 0), [self.settings.k_aux] * len(x))
         rest = error.detach() - (latents * chosen) @ parameters["decoder"]
         weight = self.value("auxiliary")[:, 0] * dead.any(2)[:, 0]  # no dead latents, no loss
-        total = error.square().sum((1, 2)) + weight * rest.square().sum((1, 2))
-        return total / (2 * x.shape[1]), codes
+        return (total + weight * rest.square().sum((1, 2))) / (2 * x.shape[1]), codes
 
     def gradients(self, parameters: Tensors, memory: Tensors, x: Tensor) -> tuple[Tensors, Seen]:
         """Return autograd's, that of the decoder without its part along the decoder's rows."""
         found, seen = super().gradients(parameters, memory, x)
-        W = parameters["decoder"]
-        found["decoder"] = found["decoder"] - (found["decoder"] * W).sum(2, keepdim=True) * W
+        found["decoder"] = across(found["decoder"], parameters["decoder"])
         return found, seen
 
     def project(self, parameters: Tensors) -> Tensor:

@@ -15,6 +15,7 @@ from sae_lens.registry import get_sae_class, get_sae_training_class
 from sae_lens.util import temporary_seed
 from torch import Tensor
 
+from simulations.algorithms.autoencoders.fit import HeldOut
 from simulations.algorithms.autoencoders.trainer import Clock, evaluation_steps, learning_rate
 from simulations.algorithms.base import Array, Fitted, Runtime, Trace
 from simulations.base.checks import check_batch
@@ -73,6 +74,7 @@ def _trainer(settings: Any, view: View, runtime: Runtime, restart: int) -> Any:
         train_batch_size_samples=settings.batch_size,
         lr=settings.learning_rate,
         lr_end=settings.learning_rate,
+        adam_beta1=settings.beta1,
         device=str(runtime.torch_device()),
         dead_feature_window=settings.dead_feature_window,
     )
@@ -146,7 +148,7 @@ def _fitted(trainer: Any, view: View) -> Fitted:
     code = Coder(sae, view)
     shift = sae.b_dec.detach().double().cpu().numpy() / view.scale
     W = np.asarray(sae.W_dec.detach().cpu().numpy())
-    return Fitted(W, code, lambda: code.blocks(view.held_out()), shift=shift, input_scale=view.scale)
+    return Fitted(W, code, HeldOut(code, view.held_out), shift=shift, input_scale=view.scale)
 
 
 class Coder:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from simulations.base.checks import one_of
-from simulations.data.laws.coefficients import COEFFICIENTS
-from simulations.data.laws.dictionaries import DICTIONARIES
 from simulations.data.laws.registry import Registry, Sizes
-from simulations.data.laws.supports import SUPPORTS
+from simulations.data.laws.synthsaebench import COEFFICIENTS, DICTIONARIES, SUPPORTS
 
 REGISTRIES: dict[str, Registry[Any]] = {each.kind: each for each in (SUPPORTS, COEFFICIENTS, DICTIONARIES)}
 

@@ -7,6 +7,8 @@ E ||H_l||^2 = 1, as in the canonical case.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -74,6 +76,18 @@ def levels(support: Support, n_features: int, rng: np.random.Generator, share: f
     level = np.where(np.diff(np.floor(share * np.arange(n_features + 1))) > 0, ratio, 1.0)
     level /= np.sqrt(np.mean(level**2))
     return _scaled(level[support.indices], support)
+
+
+@COEFFICIENTS.register("graded", Parameter("ratio", 1, 1e6, default=4.0))
+def graded(support: Support, n_features: int, rng: np.random.Generator, ratio: float) -> FloatArray:
+    """Return weights that belong to the feature, in equal ratios from the strongest to one `ratio` times weaker.
+
+    Feature i has rank k of i times the golden ratio (mod 1), so that levels are spread evenly over the indices, and
+    level ratio^(-k/(n-1)).  E[h^2] is the mean over the features.
+    """
+    rank = np.argsort(np.argsort(np.arange(n_features) * (math.sqrt(5) - 1) / 2 % 1, kind="stable"))
+    level = ratio ** -(rank / max(1, n_features - 1))
+    return _scaled((level / np.sqrt(np.mean(level**2)))[support.indices], support)
 
 
 def normalize_rows(values: FloatArray) -> FloatArray:

@@ -71,6 +71,22 @@ def clustered(n_features: int, d_model: int, rng: np.random.Generator, cosine: f
     return np.asarray(np.sqrt(cosine) * np.repeat(centres, size, axis=0)[:n_features] + np.sqrt(1 - cosine) * own)
 
 
+def _antipodal_demands(sizes: Sizes) -> None:
+    if sizes.n_features is not None and sizes.n_features % 2:
+        raise ValueError(f"n_features={sizes.n_features}, but should be even for the antipodal dictionary")
+
+
+@DICTIONARIES.register("antipodal", demands=_antipodal_demands)
+def antipodal(n_features: int, d_model: int, rng: np.random.Generator) -> FloatArray:
+    """Draw Gaussian features in opposite pairs, v_{2k+1} = -v_{2k}: n/2 features with weights of either sign.
+
+    Raises ValueError for odd n.
+    """
+    _antipodal_demands(Sizes(n_features, d_model))
+    half = rng.standard_normal((n_features // 2, d_model))
+    return np.asarray(np.stack([half, -half], axis=1).reshape(n_features, d_model))
+
+
 def _frame_demands(sizes: Sizes, rounds: int) -> None:
     n, d = sizes.n_features, sizes.d_model
     if n is not None and d is not None and n > (most := d * (d + 1) // 2):

@@ -58,12 +58,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Law(Generic[T]):
-    """A named law: the function that draws, its parameters, and what it demands of the sizes."""
+    """A named law: the function that draws, its parameters, and what it demands of the sizes.
+
+    A law `of_world` takes a second generator, `world`, for what all rows of a seed share.
+    """
 
     name: str
     draw: Callable[..., T]
     parameters: tuple[Parameter, ...]
     demands: Callable[..., None] | None
+    of_world: bool = False
 
     @property
     def usage(self) -> str:
@@ -84,9 +88,9 @@ class Choice(Generic[T]):
         """The canonical text: every parameter written out, so that equal laws have equal texts."""
         return ":".join([self.law.name, *(repr(value) for value in self.arguments.values())])
 
-    def draw(self, *args: Any) -> T:
+    def draw(self, *args: Any, **world: Any) -> T:
         """Draw from the law; arguments and result are those of the registered function."""
-        return self.law.draw(*args, **self.arguments)
+        return self.law.draw(*args, **world, **self.arguments)
 
     def check(self, sizes: Sizes) -> None:
         """Raise ValueError when the law cannot be drawn at these sizes."""
@@ -102,7 +106,11 @@ class Registry(Generic[T]):
     laws: dict[str, Law[T]] = field(default_factory=dict)
 
     def register(
-        self, name: str, *parameters: Parameter, demands: Callable[..., None] | None = None
+        self,
+        name: str,
+        *parameters: Parameter,
+        demands: Callable[..., None] | None = None,
+        of_world: bool = False,
     ) -> Callable[[F], F]:
         """Return a decorator that registers a function as the law `name`.
 
@@ -112,7 +120,7 @@ class Registry(Generic[T]):
 
         def decorate(function: F) -> F:
             assert name not in self.laws, f"two laws named {name}"
-            self.laws[name] = Law(name, function, parameters, demands)
+            self.laws[name] = Law(name, function, parameters, demands, of_world)
             return function
 
         return decorate

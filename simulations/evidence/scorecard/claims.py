@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
-import pandas as pd
+from simulations.evidence.scorecard import edges, meeting, provable, resonance, strength, widths
+from simulations.evidence.scorecard.claim import Claim, Test
+from simulations.evidence.scorecard.rivals import RIVALS
 
-from simulations.evidence.scorecard import provable, trained, widths
-from simulations.evidence.scorecard.verdicts import Finding
+__all__ = ["CLAIMS", "Claim", "Test"]
 
-Test = Callable[[pd.DataFrame], Finding]
-RIVALS = "until the rivals are trained as their authors do"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim: its name, what is judged, where the paper says it, the experiment, the rule in words, and the test.
-
-    `until` says why it is not judged yet, although there are rows.  "At its best": at the best settings of a search at
-    one seed, which is not judged.
-    """
-
-    name: str
-    statement: str
-    source: str
-    experiment: str
-    rule: str
-    test: Test
-    until: str = ""
+RESONANCE = "share of its best recovery kept at p = 0.1/n and at p = 0.5, greatest over d >= sqrt(n): below 0.5"
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -38,17 +19,17 @@ CLAIMS: tuple[Claim, ...] = (
         "Inside the band every feature holds a neuron that starts on it",
         "Theorem 6.1",
         "learnability",
-        "learnable fraction inside the band at the largest n with the most samples a feature: above 0.95; undecided "
-        "where it rises with n",
-        provable.inside_band,
+        "learnable fraction at the largest n, d from sqrt(n) to n/2, least over d, s and centring: above 0.95; "
+        "undecided where it rises with n",
+        edges.inside_band,
     ),
     Claim(
         "constant_steps",
-        "The number of steps does not grow with n",
+        "The number of steps does not grow with n, from where the best of the theorem's n p^(-s) neurons starts",
         "Theorem 6.1",
         "steps",
-        "steps to nine tenths of the best recovery, per doubling of n: within 0.25 of 0; undecided where fewer than "
-        "nine in ten runs recover a half",
+        "steps to nine tenths of the best share that has arrived, per doubling of n: within 0.25 of 0 at every s; "
+        "undecided where in more than one run in ten no half arrives",
         provable.constant_steps,
     ),
     Claim(
@@ -60,13 +41,30 @@ CLAIMS: tuple[Claim, ...] = (
         provable.upper_edge,
     ),
     Claim(
+        "upper_edge_over_d",
+        "Features hold neurons up to the band's upper edge at every d from sqrt(n) on",
+        "Theorem 6.1 (band)",
+        "learnability",
+        "log_n of the critical p over min(n^(-(1 + 1/s)/2), n^(-2/s), d/n), least over d, n and s: above 0; a "
+        "sufficient condition, so nothing conflicts",
+        edges.edge_over_d,
+    ),
+    Claim(
         "dimension",
-        "The band changes at d ~ sqrt(n)",
+        "The upper edge rises with d up to d ~ sqrt(n), and no further",
+        "Figure 2 (ICLR), Figure 14 (v1), as a picture: the theorem promises only the part below",
+        "learnability",
+        "slope of the log of the critical p over log d from 2 sqrt(n) on, greatest over n and s: below 0.25",
+        edges.dimension,
+    ),
+    Claim(
+        "resonance_widens",
+        "The range of p that recovers widens with d",
         "Figure 2 (ICLR), Figure 14 (v1)",
-        "scaling",
-        "slope of the critical log d over log n at s = 3, p = 1/n: within 0.15 of 1/2",
-        provable.critical_dimension,
-        "until rows follow the upper edge over d, where the theorem's kink is; these cut at p = 1/n, its lower edge",
+        "resonance",
+        "slope over log d of the log of the greatest over the smallest p that recover half of the best (within the "
+        "grid), least over s and centring: above 0",
+        edges.widening,
     ),
     Claim(
         "lower_edge",
@@ -75,7 +73,24 @@ CLAIMS: tuple[Claim, ...] = (
         "resonance",
         "decades below 1/n at which recovery is still half of its best, least over d, s and centring: above 0; a "
         "sufficient condition, so nothing conflicts",
-        provable.lower_edge,
+        edges.lower_edge,
+    ),
+    Claim(
+        "lower_edge_needed",
+        "Recovery by the provable algorithm ends below p ~ 1/n, however many samples: a band of p, no ceiling",
+        "Figure 2 (ICLR), as a picture: the theorem's condition is sufficient only",
+        "lower_edge",
+        "slope over log N of the log of the smallest p at which recovery is half of its best, at fixed n, for either "
+        "centring: within 0.25 of 0",
+        edges.lower_edge_needed,
+    ),
+    Claim(
+        "below_three",
+        "Most features recover at s = 2, although the theorem's band is empty there",
+        "Theorem 6.1 (band), ours",
+        "sparsity",
+        "recovery at s = 2 at the p that is best in the other seeds, least over centring: above 0.5",
+        edges.below_three,
     ),
     Claim(
         "width_in_frequency",
@@ -96,103 +111,113 @@ CLAIMS: tuple[Claim, ...] = (
         widths.width_in_n,
     ),
     Claim(
+        "width_at_fixed_frequency",
+        "At fixed p the width needed grows no faster than n",
+        "Theorem 6.1 (width)",
+        "width",
+        "slope of log M* over log n at fixed p, minus 1, greatest over s and centring: below 0.25; trivial and "
+        "undecided as above",
+        widths.width_at_fixed_frequency,
+    ),
+    Claim(
         "cooccurrence",
-        "Recovery breaks down where rho_2 passes 1/sqrt(n), planted by one partner each",
+        "With an eighth of all features as partners recovery breaks down where rho_2 passes 1/sqrt(n)",
         "Definition 5.2 (H3), Figures 10-11 (v1)",
         "cooccurrence",
-        "log2 of the critical rho_2 times sqrt(n), at every n: within 1 of 0",
-        provable.cooccurrence,
+        "log2 of the critical rho_2 times sqrt(n), at every n, for clusters of a fixed share of n: within 1 of 0",
+        meeting.many_partners,
+    ),
+    Claim(
+        "cooccurrence_partners",
+        "What counts is the sum of rho^2 over the partners: m of them halve recovery at rho_2 ~ m^(-1/2)",
+        "ours",
+        "cooccurrence",
+        "slope of the log of the critical rho_2 over log m, at the n with the most m: within 0.15 of -1/2",
+        meeting.over_partners,
+    ),
+    Claim(
+        "cooccurrence_pairs",
+        "With one partner each the critical rho_2 does not depend on n",
+        "ours",
+        "cooccurrence",
+        "slope of the log of the critical rho_2 over log n, clusters of two: within 0.15 of 0",
+        meeting.one_partner,
     ),
     Claim(
         "balance",
-        "Features much rarer than the most frequent one are not recovered",
+        "Features much rarer than the most frequent one are not recovered, however many samples have them",
         "Theorem 6.1 (feature balance), Figure 15 (v1)",
         "balance",
-        "recovery of the rarest quarter, balanced minus at most 0.15 times as frequent: above 0.25",
-        provable.balance,
+        "recovery of the rarest quarter, balanced minus at most 0.15 times as frequent, with as many samples of a rare "
+        "feature, each at the p that is best for it in the other seeds: above 0.25",
+        strength.balance,
     ),
     Claim(
-        "activations_smooth",
-        "ReLU and smooth ReLU recover alike",
-        "Figure 12 (v1)",
-        "activations",
-        "difference in recovery at equal p, at every p and centring: within 0.1 of 0",
-        partial(provable.activations_alike, left="relu", right="smooth-relu"),
+        "balance_of_strength",
+        "Features much weaker than the strongest are not recovered",
+        "Theorem 6.1 (feature balance), Figure 15 (v1)",
+        "balance",
+        "recovery of the weakest quarter, of equal weights minus at most 0.3 times as strong, each at the p that is "
+        "best for it in the other seeds: above 0.25",
+        strength.balance_of_strength,
     ),
     Claim(
-        "activations_jump",
-        "ReLU and JumpReLU recover alike",
-        "Figure 12 (v1)",
-        "activations",
-        "difference in recovery at equal p, at every p and centring: within 0.1 of 0",
-        partial(provable.activations_alike, left="relu", right="jumprelu"),
+        "cutoff_and_width",
+        "More neurons recover weaker features: those of larger 1/h_i^2",
+        "Theorem 6.1 (width), Figure 15 (v1)",
+        "cutoff",
+        "slope over log M of the log of the 1/h_i^2 at which half of the features are recovered, least over s: above 0",
+        strength.cutoff_and_width,
     ),
     Claim(
-        "frequency_free",
-        "GBA recovers without knowing the feature frequencies",
-        "Section 5 (GBA), mixed-sparsity table (ICLR)",
-        "toy",
-        "GBA minus BA at the true frequency, each at its best, recovery at 0.8, fresh seeds: above -0.05",
-        trained.frequency_free,
+        "cutoff_and_sparsity",
+        "A feature's own level decides, not that of the others: the critical 1/h_i^2 does not depend on s",
+        "Theorem 6.1 with 1/h_i^2 for s, our reading; Figure 13 (v1)",
+        "cutoff",
+        "slope over log s of the log of the 1/h_i^2 at which half of the features are recovered, greatest over M: "
+        "within 0.25 of 0",
+        strength.cutoff_and_sparsity,
+    ),
+    *(
+        Claim(
+            f"activations_{name}{end}",
+            f"ReLU and {told} recover alike{at}",
+            "Figure 12 (v1)",
+            "activations",
+            rule,
+            partial(test, left="relu", right=other),
+        )
+        for other, name, told in (("smooth-relu", "smooth", "smooth ReLU"), ("jumprelu", "jump", "JumpReLU"))
+        for end, at, rule, test in (
+            (
+                "",
+                ", each at its own best p",
+                "difference in recovery, each at the p that is best in the other seeds, by centring: within 0.1 of 0",
+                provable.activations_at_best,
+            ),
+            (
+                "_at_equal_p",
+                " at every p",
+                "difference in recovery at equal p, at every p and centring: within 0.1 of 0",
+                provable.activations_at_equal,
+            ),
+        )
+    ),
+    *RIVALS,
+    Claim(
+        "resonance_two_sided",
+        "Recovery of trained BA is a band of p around the feature frequency, every neuron held at p",
+        "Figure 2 (ICLR), Figure 14 (v1)",
+        "resonance_trained",
+        RESONANCE,
+        partial(resonance.band, control="two-sided"),
     ),
     Claim(
-        "frequencies_too_high",
-        "GBA fails when its frequencies are too high",
-        "Mixed-sparsity table (ICLR)",
-        "toy",
-        "GBA minus GBA with too high frequencies, each at its best, recovery at 0.9, fresh seeds: above 0.25",
-        trained.frequencies_too_high,
-    ),
-    Claim(
-        "frequencies_too_low",
-        "GBA fails when its frequencies are too low (one reading of the paper: it says wrong)",
-        "Mixed-sparsity table (ICLR)",
-        "toy",
-        "GBA minus GBA with too low frequencies, each at its best, recovery at 0.9, fresh seeds: above 0.25",
-        trained.frequencies_too_low,
-    ),
-    Claim(
-        "gba_over_topk_toy",
-        "GBA recovers more than TopK on mixed sparsity",
-        "Mixed-sparsity table (ICLR)",
-        "toy",
-        "GBA minus the best TopK, each at its best, recovery at 0.9, fresh seeds: above 0",
-        trained.gba_over_topk,
-        RIVALS,
-    ),
-    Claim(
-        "gba_over_ba",
-        "GBA reconstructs better than BA at equal sparsity",
-        "Figure 3 (v1)",
-        "frontier",
-        "log10 FVU of GBA minus that of BA at equal L0, mean over GBA's points, by seed: below 0",
-        trained.gba_over_ba,
-    ),
-    Claim(
-        "topk_frontier",
-        "GBA is on or near the TopK frontier",
-        "Figure 3 (v1)",
-        "frontier",
-        "log10 FVU of GBA minus that of TopK at equal L0, mean over GBA's points, by seed: below 0.05",
-        trained.topk_frontier,
-        RIVALS,
-    ),
-    Claim(
-        "consistency",
-        "GBA is more consistent over starts than TopK",
-        "Figure 5 (v1)",
-        "consistency",
-        "share of neurons above 0.9 in another start, GBA minus TopK, paired by seed: above 0",
-        trained.consistency,
-        RIVALS,
-    ),
-    Claim(
-        "tuning_free",
-        "GBA is nearly tuning-free",
-        "Section 5 (GBA)",
-        "sensitivity",
-        "mean recovery of GBA over initial biases and a decade of rates, over its best (both chosen by other seeds): "
-        "above 0.9",
-        trained.tuning_free,
+        "resonance_one_sided",
+        "Recovery of trained BA is a band of p around the feature frequency, no neuron above p (Algorithm 1)",
+        "Figure 2 (ICLR), Figure 14 (v1)",
+        "resonance_trained",
+        RESONANCE,
+        partial(resonance.band, control="one-sided"),
     ),
 )

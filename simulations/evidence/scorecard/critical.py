@@ -12,7 +12,7 @@ import pandas as pd
 from simulations.evidence.scorecard.effects import Effect, slope_over_seeds
 from theory.transitions import LEVELS, crossing, crossing_error, transition_width
 
-LEARNABLE = "learnable_fraction"
+LEARNABLE, RECOVERED = "learnable_fraction", "feature_recovery_rate"
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from simulations.evidence.presets import good_rows, largest
-from simulations.evidence.scorecard import provable, widths
+from simulations.evidence.scorecard import meeting, provable, widths
 from simulations.evidence.scorecard.critical import Points, critical, groups, sharpness
 from simulations.evidence.scorecard.effects import Effect, slope_over_seeds
-from simulations.evidence.scorecard.reading import arm
+from simulations.evidence.scorecard.reading import arm, named
 from simulations.runs.storage import ROWS_FILE
 from theory.conditions import band
-from theory.scaling import CRITICAL_DIMENSION_EXPONENT, upper_edge_exponent
+from theory.scaling import CRITICAL_DIMENSION_EXPONENT, WIDTH_EXPONENT_IN_N, upper_edge_exponent
 
 Array = npt.NDArray[np.float64]
 LARGE = 1_024  # features, from which a second slope tells how far the first is one of small sizes
@@ -71,15 +71,15 @@ def _edge(x: Array, n: float, d: npt.ArrayLike, s: npt.ArrayLike) -> float:
 
 def of_learnability(rows: pd.DataFrame) -> Iterator[Line]:
     """Yield exponents of the critical p over d."""
-    over_d = pd.concat([rows[rows["arm"] == name] for name in ("over d", "both")])
-    for (center, s), part in groups(over_d, "center", "sparsity"):
-        points, n = critical(part, "target_frequency", "d_model"), int(part["n_features"].max())
+    over_d = rows[named(rows).str.match("over d|both")]
+    for (n_features, center, s), part in groups(over_d, "n_features", "center", "sparsity"):
+        points, n = critical(part, "target_frequency", "d_model"), int(n_features)
         yield _line("critical p", "d", f"n = {n:,}, s = {s:g}", points, _edge(points.x, n, points.x, s), center)
 
 
 def of_width(rows: pd.DataFrame) -> Iterator[Line]:
-    """Yield exponents of the required width over 1/p and, with p at the band's centre, over n."""
-    over_p, over_n = (widths.known_widths(arm(rows, name)) for name in ("over p", "over n"))
+    """Yield exponents of the required width over 1/p and over n, with p at the band's centre and fixed."""
+    over_p, over_n, fixed = (widths.known_widths(widths.slice_of(rows, name)) for name in widths.SLICES)
     for (center, s), part in groups(over_p, "center", "sparsity"):
         points = widths.width_points(part, 1 / part["target_frequency"])
         n = int(part["n_features"].iloc[0])
@@ -90,24 +90,38 @@ def of_width(rows: pd.DataFrame) -> Iterator[Line]:
         points, theorem = widths.width_points(part, part["n_features"]), widths.sufficient_exponent(part, s)
         setting = f"d = n/2, s = {s:g}, p ~ n^{(1 - theorem) / s:.2f}"
         yield _line("required width", "n", setting, points, theorem, center)
+    for (center, s), part in groups(fixed, "center", "sparsity"):
+        if len(part["n_features"].unique()) > 1:
+            points, p = widths.width_points(part, part["n_features"]), part["target_frequency"].iloc[0]
+            yield _line("required width", "n", f"d = n/2, s = {s:g}, p = {p:g}", points, WIDTH_EXPONENT_IN_N, center)
 
 
 def of_steps(rows: pd.DataFrame) -> Iterator[Line]:
     """Yield the steps to nine tenths of the best recovery per doubling of n."""
-    for (center, s), part in groups(rows, "center", "sparsity"):
-        n, steps, seeds = provable.steps_needed(part)
-        found, large = (_slope(np.log2(n), steps, seeds, n >= least) for least in (0, LARGE))
-        setting = f"d = n/2, s = {s:g}, steps per doubling"
-        yield Line("steps to recovery", "n", setting, found, large, 0.0, bool(center), len(n))
+    names = named(rows)
+    for start, where in (("simulated", "d = n/2"), ("probes", "from the depth of n p^(-s), d = n/4")):
+        for (center, s), part in groups(rows[names == start], "center", "sparsity"):
+            n, steps, seeds = provable.steps_needed(part)
+            found, large = (_slope(np.log2(n), steps, seeds, n >= least) for least in (0, LARGE))
+            setting = f"{where}, s = {s:g}, steps per doubling"
+            yield Line("steps to recovery", "n", setting, found, large, 0.0, bool(center), len(n))
 
 
 def of_cooccurrence(rows: pd.DataFrame) -> Iterator[Line]:
-    """Yield the exponent of the critical rho_2 over n."""
-    for (center, s), part in groups(rows, "center", "sparsity"):
-        told = provable.critical_cooccurrence(part)
-        n, rho = (told[name].to_numpy(dtype=float) for name in ("n_features", "rho"))
-        found, large = (_slope(np.log(n), np.log(rho), told["seed"], n >= least) for least in (0, LARGE))
-        yield Line("critical rho_2", "n", f"d = n/2, s = {s:g}", found, large, -0.5, bool(center), len(n))
+    """Yield exponents of the critical rho_2 over the number of partners, and over n for clusters that are as many."""
+    table = meeting.critical_cooccurrence(rows)
+    table = table[np.isfinite(table["rho"])].assign(partners=lambda each: each["size"] - 1)
+    shares = table.assign(share=table["size"] / table["n_features"])
+    cuts = [("partners", f"n = {n:,.0f}", part) for n, part in table.groupby("n_features")]
+    cuts += [("n", "one partner each", table[table["size"] == meeting.PAIRS])]
+    cuts += [("n", f"clusters of n/{1 / share:.3g}", part) for share, part in shares.groupby("share")]
+    for over, setting, part in cuts:
+        x = part["n_features" if over == "n" else "partners"].to_numpy(dtype=float)
+        if len(np.unique(x)) > 1:
+            y, seeds = np.log(part["rho"].to_numpy(dtype=float)), part["seed"]
+            found, large = (_slope(np.log(x), y, seeds, part["n_features"].to_numpy() >= n) for n in (0, LARGE))
+            theorem = NONE if setting.startswith("one") else -0.5
+            yield Line("critical rho_2", over, f"d = n/2, {setting}", found, large, theorem, True, len(x))
 
 
 def _slope(x: Array, y: Array, seeds: npt.ArrayLike, kept: npt.NDArray[np.bool_]) -> Effect:

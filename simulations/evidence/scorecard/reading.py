@@ -9,7 +9,8 @@ from theory.checks import shown
 PROVABLE = "modified-ba"
 
 
-def _arms(rows: pd.DataFrame) -> pd.Series:
+def named(rows: pd.DataFrame) -> pd.Series:
+    """Return the arms of rows as text; raises ValueError where the rows say none."""
     if "arm" not in rows or rows["arm"].isna().all() or (rows["arm"] == "").all():
         raise ValueError("the rows say no arm (a column of rows written by this version): measure them again")
     return rows["arm"].fillna("").astype(str)
@@ -17,7 +18,7 @@ def _arms(rows: pd.DataFrame) -> pd.Series:
 
 def arm(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows of an arm of the experiment; raises ValueError when there are none."""
-    names = _arms(rows)
+    names = named(rows)
     found = rows[names == name]
     if found.empty:
         raise ValueError(f"no rows of the arm {name!r}; there are {', '.join(sorted(set(names)))}")
@@ -26,7 +27,7 @@ def arm(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def arms(rows: pd.DataFrame, start: str) -> pd.DataFrame:
     """Return the rows of the arms whose names start so; raises ValueError when there are none."""
-    names = _arms(rows)
+    names = named(rows)
     found = rows[names.str.startswith(start)]
     if found.empty:
         raise ValueError(f"no rows of arms {start!r}...; there are {', '.join(sorted(set(names)))}")

@@ -1,168 +1,232 @@
-"""Effects that bear on GBA and its rivals, measured in rows of trained autoencoders, read by arm."""
+"""Effects that bear on GBA and its rivals, measured in rows of trained autoencoders.
+
+Arms are "METHOD, trial K" (of the shared search; trial 0 is the default) and "METHOD, KNOB VALUE" (one knob varied).
+The search ran at one seed, which has the most arms and is not judged.  A rival of two forms, tied and as its authors
+train it, counts at the better of both: that has twice the trials of GBA.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from simulations.evidence.scorecard.effects import Effect, by_seed, over_seeds, paired
-from simulations.evidence.scorecard.reading import arm, arms, where
-from simulations.evidence.scorecard.verdicts import Finding, above, below, too_few
+from simulations.evidence.scorecard.effects import Effect, over_seeds, paired
+from simulations.evidence.scorecard.reading import arm, arms, named, where
+from simulations.evidence.scorecard.verdicts import Finding, above, below, remarks, too_few
 
 RECOVERED, RECOVERED_080 = "feature_recovery_rate", "feature_recovery_rate_080"
 L0, UNEXPLAINED = "l0", "fraction_variance_unexplained"
-# What the search of a method may change; anything else that differs within an arm is refused.
-SEARCHED = ("n_neurons", "n_steps", "learning_rate", "initial_scale", "initial_bias", "penalty")
-DECADE = 10.001  # of learning rates, rounding included
+TOPK = ("topk", "topk-untied")
+WORKS = 0.9  # recovery at 0.9 from which a setting works
 
 
-def search_best(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return the settings of an arm with the largest recovery at 0.8 plus at 0.9 in its search, the first of equals.
-
-    The search is the seed with the most settings; of equals the first.
-    """
-    names = _searched(rows)
-    if not names:
-        return {}
-    searched = rows[rows["seed"] == _search_seed(rows, names)]
-    row = searched.iloc[int(np.argmax(searched[RECOVERED] + searched[RECOVERED_080]))]
-    return {name: row[name] for name in names if pd.notna(row[name])}
+def search_seed(rows: pd.DataFrame) -> int:
+    """Return the seed of the search: that with the most trials, the first of equals."""
+    n_trials = named(rows).str.contains(", trial ", regex=False).groupby(rows["seed"]).sum()
+    return int(n_trials.index[int(np.argmax(n_trials))])
 
 
-def _searched(rows: pd.DataFrame) -> list[str]:
-    """Return the settings that the search of an arm changed."""
-    return [name for name in SEARCHED if name in rows and len(rows[name].dropna().unique()) > 1]
+def winner(rows: pd.DataFrame, *methods: str) -> str:
+    """Return the arm of some methods with the largest recovery at 0.8 plus at 0.9 at the seed of the search."""
+    searched = _of(rows, methods)
+    searched = searched[searched["seed"] == search_seed(rows)]
+    scores = (searched[RECOVERED] + searched[RECOVERED_080]).to_numpy()
+    return str(searched["arm"].iloc[int(np.nanargmax(scores))])
 
 
-def _search_seed(rows: pd.DataFrame, names: list[str]) -> Any:
-    settings = rows.drop_duplicates(["seed", *names]).groupby("seed").size()
-    return settings.index[int(np.argmax(settings))]
+def _of(rows: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of some methods; raises ValueError where there are none, or no arms at all."""
+    starts = tuple(f"{method}, " for method in methods)
+    if len(starts) == 1:
+        return arms(rows, *starts)
+    found = rows[named(rows).str.startswith(starts)]
+    if found.empty:
+        raise ValueError("no rows of arms " + " or ".join(f"{each!r}..." for each in starts))
+    return found
 
 
-def at_best(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of an arm at the best settings of its search, at fresh seeds: not that of the search.
-
-    Without a search, one setting only, all seeds are fresh.  Raises ValueError where the winner has no fresh seeds, or
-    two rows of one seed.
-    """
-    best = search_best(rows)
-    chosen = rows
-    for name, value in best.items():
-        chosen = chosen[chosen[name] == value]
-    if best:
-        chosen = chosen[chosen["seed"] != _search_seed(rows, _searched(rows))]
-    told = ", ".join(f"{name} {value:g}" for name, value in best.items())
+def fresh(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the rows of an arm, one per seed, without that of the search; raises ValueError where there are none."""
+    chosen = arm(rows, name)
+    chosen = chosen[chosen["seed"] != search_seed(rows)]
     if chosen.empty:
-        raise ValueError(f"the best setting of {rows['arm'].iloc[0]} ({told}) has no fresh seeds")
-    if chosen["seed"].duplicated().any():
-        raise ValueError(f"{rows['arm'].iloc[0]} has several rows of one seed at its best setting ({told})")
+        raise ValueError(f"{name} has no fresh seeds")
     return chosen
 
 
-def _toy(rows: pd.DataFrame, left: str, right: str, column: str) -> tuple[Effect, str]:
-    """Return one arm minus another, each at the best of its search, paired by fresh seed; and where."""
-    ours, theirs = (at_best(arm(rows, name)) for name in (left, right))
-    effect = paired(ours.set_index("seed")[column], theirs.set_index("seed")[column])
-    return effect, where(pd.concat([ours, theirs]), 0.9 if column == RECOVERED else 0.8)
+def at_best(rows: pd.DataFrame, *methods: str) -> pd.DataFrame:
+    """Return the fresh rows of the arm of some methods that won the search."""
+    return fresh(rows, winner(rows, *methods))
+
+
+def _difference(ours: pd.DataFrame, theirs: pd.DataFrame, column: str) -> Effect:
+    return paired(ours.set_index("seed")[column], theirs.set_index("seed")[column])
 
 
 def _finding(effect: Effect, verdict: str, told: str, note: str = "") -> Finding:
-    return Finding(effect, verdict, note or too_few(effect, verdict), told)
+    return Finding(effect, verdict, remarks(note, too_few(effect, verdict)), told)
+
+
+def _best_against(rows: pd.DataFrame, rivals: Sequence[str], column: str, threshold: float) -> Finding:
+    """Return GBA at its best minus some methods at theirs, and which arm that is."""
+    ours, theirs = at_best(rows, "gba"), at_best(rows, *rivals)
+    effect = _difference(ours, theirs, column)
+    note = f"{ours[column].mean():.3f} against {theirs[column].mean():.3f} of {theirs['arm'].iloc[0]}"
+    told = where(pd.concat([ours, theirs]), 0.9 if column == RECOVERED else 0.8)
+    return _finding(effect, above(effect, threshold), told, note)
 
 
 def frequency_free(rows: pd.DataFrame) -> Finding:
-    """Return GBA minus BA at the true frequency, recovery at 0.8."""
-    effect, told = _toy(rows, "GBA", "BA", RECOVERED_080)
-    return _finding(effect, above(effect, -0.05), told)
+    """Return GBA minus BA, recovery at 0.8; the remark tells how often BA's neurons fire."""
+    found = _best_against(rows, ("ba",), RECOVERED_080, -0.05)
+    ba = at_best(rows, "ba")
+    fired = fired_frequency(ba)
+    wanted = ba["target_frequency"].mean() if "target_frequency" in ba else math.nan
+    return found._replace(note=remarks(f"BA wants {wanted:.3g} and fires at {fired:.2g}", found.note))
 
 
-def frequencies_too_high(rows: pd.DataFrame) -> Finding:
-    """Return GBA minus GBA with too high frequencies, recovery at 0.9."""
-    effect, told = _toy(rows, "GBA", "GBA, frequencies too high", RECOVERED)
-    return _finding(effect, above(effect, 0.25), told)
+def frequency_free_zipf(rows: pd.DataFrame) -> Finding:
+    """Return GBA minus BA, recovery at 0.9, where both winners of another experiment's search were run again."""
+    ours, theirs = arms(rows, "gba, "), arms(rows, "ba, ")
+    effect = _difference(ours, theirs, RECOVERED)
+    note = f"{ours[RECOVERED].mean():.3f} against {theirs[RECOVERED].mean():.3f}"
+    return _finding(effect, above(effect, -0.05), where(pd.concat([ours, theirs])), note)
 
 
-def frequencies_too_low(rows: pd.DataFrame) -> Finding:
-    """Return GBA minus GBA with too low frequencies, recovery at 0.9."""
-    effect, told = _toy(rows, "GBA", "GBA, frequencies too low", RECOVERED)
-    return _finding(effect, above(effect, 0.25), told)
+def fired_frequency(rows: pd.DataFrame) -> float:
+    """Return the mean frequency of the neurons of recovered features, from profiles "f:rate:frequency ...".
+
+    A level counts as much as its rate; nan where nothing is known.
+    """
+    levels = [
+        [float(part) for part in level.split(":")]
+        for text in rows.get("frequency_profile", pd.Series(dtype=object)).dropna()
+        for level in str(text).split()
+    ]
+    known = [(rate, fired) for _, rate, fired in levels if rate > 0]
+    return sum(rate * fired for rate, fired in known) / sum(rate for rate, _ in known) if known else math.nan
 
 
-def gba_over_topk(rows: pd.DataFrame) -> Finding:
-    """Return GBA minus the TopK whose K is best at the seed of its search, recovery at 0.9."""
-    rivals = arms(rows, "TopK")
-    scores = {str(name): _searched_score(part) for name, part in rivals.groupby("arm")}
-    effect, told = _toy(rows, "GBA", max(scores, key=lambda name: scores[name]), RECOVERED)
-    return _finding(effect, above(effect, 0.0), told)
+def wrong_frequencies(rows: pd.DataFrame, wrong: str) -> Finding:
+    """Return GBA minus itself with wrong frequencies, all else at the defaults, recovery at 0.9."""
+    ours, theirs = fresh(rows, "gba, trial 0"), fresh(rows, f"{wrong}, trial 0")
+    effect = _difference(ours, theirs, RECOVERED)
+    note = f"{ours[RECOVERED].mean():.3f} against {theirs[RECOVERED].mean():.3f}"
+    return _finding(effect, above(effect, 0.25), where(pd.concat([ours, theirs])), note)
 
 
-def _searched_score(part: pd.DataFrame) -> float:
-    """Return the best recovery at 0.8 plus at 0.9 at the seed of the search, at all seeds without one."""
-    names = _searched(part)
-    searched = part[part["seed"] == _search_seed(part, names)] if names else part
-    return float((searched[RECOVERED] + searched[RECOVERED_080]).max())
+def gba_over(rows: pd.DataFrame, rivals: Sequence[str]) -> Finding:
+    """Return GBA minus a rival, recovery at 0.9, each at the best of its search."""
+    return _best_against(rows, rivals, RECOVERED, 0.0)
+
+
+def decades_that_work(values: npt.ArrayLike, rates: npt.ArrayLike) -> float:
+    """Return over how many decades of values (k,) the rates (k,), interpolated over the logarithm, are WORKS or more.
+
+    >>> round(decades_that_work([1, 10, 100], [0.9, 0.9, 0.8]), 6)
+    1.0
+    """
+    order = np.argsort(values)
+    x, y = (np.asarray(each, dtype=float)[order] for each in (np.log10(values), rates))
+    fine = np.linspace(x[0], x[-1], 4_001)
+    return float((np.interp(fine, x, y) >= WORKS - 1e-12).mean() * np.ptp(x))
+
+
+def _range(rows: pd.DataFrame, method: str, knob: str) -> pd.Series:
+    """Return by fresh seed over how many decades of a knob a method works, about the winner of its trials."""
+    start = winner(arms(rows, f"{method}, trial "), method)
+    cells = pd.concat([arms(rows, f"{method}, {knob} "), arm(rows, start)])
+    cells = cells[cells["seed"] != search_seed(rows)]
+    found = {seed: decades_that_work(part[knob], part[RECOVERED]) for seed, part in cells.groupby("seed")}
+    return pd.Series(found, dtype=float)
+
+
+def range_of_frequencies(rows: pd.DataFrame) -> Finding:
+    """Return the decades of HTF or of LTF over which GBA works, the fewer of both, minus those of K of TopK."""
+    high, low, k = (
+        _range(rows, *each)
+        for each in (("gba", "high_target_frequency"), ("gba", "low_target_frequency"), ("topk", "k"))
+    )
+    effect = paired(pd.concat([high, low], axis=1).min(axis=1), k)
+    note = f"decades: HTF {high.mean():.2f}, LTF {low.mean():.2f}, K {k.mean():.2f}"
+    return _finding(effect, above(effect, 0.0), where(arms(rows, "gba, high")), note)
 
 
 def frontier_gap(rows: pd.DataFrame, other: str) -> pd.Series:
-    """Return by seed the mean over GBA's points of log10 FVU minus that of `other` at equal L0, interpolated in logs.
+    """Return by seed the mean over GBA's points of log10 FVU minus that of another at equal L0, interpolated in logs.
 
-    Only points within the range of L0 of the other method count; a seed without any drops out.
+    Only points within its range of L0 count; a seed without any drops out.
     """
-    ours, theirs = arms(rows, "gba HTF"), arms(rows, f"{other} ")
+    ours, theirs = (dict(list(_points(rows, name).groupby("seed"))) for name in ("gba", other))
     gaps = {}
-    for seed, part in ours.groupby("seed"):
-        line = theirs[theirs["seed"] == seed].sort_values(L0)
-        if line.empty:
+    for seed, part in ours.items():
+        if seed not in theirs:
             continue
-        x, y = (np.log10(line[name].to_numpy(dtype=float)) for name in (L0, UNEXPLAINED))
-        own_x, own_y = (np.log10(part[name].to_numpy(dtype=float)) for name in (L0, UNEXPLAINED))
+        (own_x, own_y), (x, y) = _logs(part), _logs(theirs[seed])
         within = (own_x >= x.min()) & (own_x <= x.max())
         if within.any():
             gaps[seed] = float((own_y[within] - np.interp(own_x[within], x, y)).mean())
     return pd.Series(gaps, dtype=float)
 
 
-def gba_over_ba(rows: pd.DataFrame) -> Finding:
-    """Return the gap between GBA and BA on the frontier."""
-    effect = over_seeds(frontier_gap(rows, "ba"))
-    return _finding(effect, below(effect, 0.0), where(arms(rows, "gba HTF"), None))
+def _varied(rows: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Return the cells of a method in which one knob was varied: not those of the search, which differ in all."""
+    found = arms(rows, f"{method}, ")
+    return found[~found["arm"].str.startswith(f"{method}, trial ")]
 
 
-def topk_frontier(rows: pd.DataFrame) -> Finding:
-    """Return the gap between GBA and TopK on the frontier."""
-    effect = over_seeds(frontier_gap(rows, "topk"))
-    return _finding(effect, below(effect, 0.05), where(arms(rows, "gba HTF"), None))
+def _points(rows: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Return the points of a method along its knob that have a place on logarithmic axes."""
+    found = _varied(rows, method)
+    return found[(found[L0] > 0) & (found[UNEXPLAINED] > 0)]
 
 
-def consistency(rows: pd.DataFrame) -> Finding:
-    """Return the consistency of GBA minus that of TopK, paired by seed."""
-    ours, theirs = arm(rows, "gba"), arm(rows, "topk")
-    effect = paired(by_seed(ours, "consistency"), by_seed(theirs, "consistency"))
-    return _finding(effect, above(effect, 0.0), where(ours))
+def _logs(points: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return log10 of L0, rising, and of FVU."""
+    table = points.sort_values(L0)
+    x, y = (np.log10(table[name].to_numpy(dtype=float)) for name in (L0, UNEXPLAINED))
+    return x, y
+
+
+def frontier(rows: pd.DataFrame, other: str, threshold: float) -> Finding:
+    """Return the gap between GBA and another method on the frontier."""
+    effect = over_seeds(frontier_gap(rows, other))
+    note = "" if math.isnan(effect.value) else f"{10**effect.value:.2f} times its unexplained variance"
+    return _finding(effect, below(effect, threshold), where(_points(rows, "gba"), None), note)
+
+
+def consistency(rows: pd.DataFrame, column: str) -> Finding:
+    """Return the consistency of GBA minus that of TopK."""
+    ours, theirs = arms(rows, "gba, "), arms(rows, "topk-untied, ")
+    effect = _difference(ours, theirs, column)
+    note = f"{ours[column].mean():.3f} against {theirs[column].mean():.3f}"
+    return _finding(effect, above(effect, 0.0), where(ours), note)
+
+
+def share_kept(rows: pd.DataFrame, method: str) -> pd.Series:
+    """Return by seed recovery over that of the search's winner, mean over the values of a choice, then over choices."""
+    best = at_best(rows, method).set_index("seed")[RECOVERED]
+    cells = _varied(rows, method)
+    cells = cells[cells["seed"].isin(best.index[best > 0])]
+    choice = cells["arm"].str.split(", ").str[1].str.split(" ").str[0]
+    shares = cells[RECOVERED].clip(upper=1) / cells["seed"].map(best)
+    found: pd.Series = shares.groupby([cells["seed"], choice]).mean().groupby("seed").mean()
+    return found
 
 
 def tuning_free(rows: pd.DataFrame) -> Finding:
-    """Return GBA's mean recovery over initial biases and the best decade of rates, over that at its best setting.
+    """Return GBA's recovery, mean over choices and their values, over that at the winner of its search."""
+    effect = over_seeds(share_kept(rows, "gba"))
+    return _finding(effect, above(effect, 0.9), where(arms(rows, "gba, ")))
 
-    The best decade and the best setting are those of the other seeds (of the seed itself where it is alone), so that
-    neither is chosen by the noise that it is judged with.
-    """
-    cut = pd.concat([arm(rows, "gba, initial bias"), rows[rows["arm"] == "gba, defaults"]])
-    table = cut.pivot_table(index="seed", columns=["learning_rate", "initial_bias"], values=RECOVERED).dropna()
-    rates, biases = (table.columns.get_level_values(name).unique() for name in ("learning_rate", "initial_bias"))
-    if len(rates) < 2 or len(biases) < 2:
-        raise ValueError("fewer than two learning rates or initial biases")
-    starts = [rate for rate in rates if rate * 9.999 <= max(rates)] or [min(rates)]
-    windows = [[each for each in table.columns if start <= each[0] <= DECADE * start] for start in starts]
-    shares = {}
-    for seed in table.index:
-        others = (table.drop(index=seed) if len(table) > 1 else table).mean()
-        window = max(windows, key=lambda each: float(others[each].mean()))
-        own = table.loc[seed]
-        best = float(own.to_numpy()[int(np.argmax(others.to_numpy()))])
-        if best > 0:
-            shares[seed] = float(own[window].mean()) / best
-    effect = over_seeds(pd.Series(shares, dtype=float))
-    return _finding(effect, above(effect, 0.9), where(cut))
+
+def less_tuning(rows: pd.DataFrame, rival: str) -> Finding:
+    """Return the share of its best that GBA keeps over its choices, minus that of a rival over its own."""
+    ours, theirs = (share_kept(rows, name) for name in ("gba", rival))
+    effect = paired(ours, theirs)
+    note = f"{ours.mean():.2f} against {theirs.mean():.2f}"
+    return _finding(effect, above(effect, 0.0), where(arms(rows, "gba, ")), note)

@@ -52,7 +52,17 @@ def trajectories(
     """Run neurons from `starts` (k, d) and say which are on their own unit row of `directions` (k, d) at each state.
 
     Returns booleans (n_steps + 1, k), cosine above 0.9 before the first step and after each, and the last weights (k,
-    d).  Neurons are worked on in tiles, `threads` of them side by side on a CPU; the results do not depend on it.
+    d).
+    """
+    cosines, weights = alignments(starts, directions, data, algorithm, threads)
+    return cosines > TAU, weights
+
+
+def alignments(starts: Array, directions: Array, data: Evaluation, algorithm: Any, threads: int) -> tuple[Array, Array]:
+    """Run neurons from `starts` (k, d) and return their cosine with their own unit row of `directions` (k, d).
+
+    Returns cosines (n_steps + 1, k), before the first step and after each, and the last weights (k, d).  Neurons are
+    worked on in tiles, `threads` of them side by side on a CPU; the results do not depend on it.
     """
     device = data.features.device
     tiles = [slice(first, first + CPU_TILE) for first in range(0, len(starts), CPU_TILE)]
@@ -62,16 +72,15 @@ def trajectories(
         start = torch.from_numpy(starts[tile]).to(own)
         null = (0, 0, 0, -len(own) % LANES)  # the compiled kernel takes whole groups of neurons
         state = modified_ba.init(torch.nn.functional.pad(start, null), algorithm.target_frequency)
-        states = [_is_on(state.weights[0], own)]
+        states = [_cosine(state.weights[0], own)]
         for _ in range(algorithm.n_steps):
             state, _ = modified_ba.step(state, data, algorithm)
-            states.append(_is_on(state.weights[0], own))
+            states.append(_cosine(state.weights[0], own))
         return np.stack(states), state.weights[0, : len(own)].cpu().numpy()
 
     done = modified_ba.side_by_side(work, tiles, device, threads)
-    return np.concatenate([on for on, _ in done], axis=1), np.concatenate([weights for _, weights in done])
+    return np.concatenate([each for each, _ in done], axis=1), np.concatenate([weights for _, weights in done])
 
 
-def _is_on(weights: torch.Tensor, directions: torch.Tensor) -> Array:
-    cosine = (weights[: len(directions)] * directions).sum(1)
-    return np.asarray((cosine > TAU).cpu().numpy())
+def _cosine(weights: torch.Tensor, directions: torch.Tensor) -> Array:
+    return np.asarray((weights[: len(directions)] * directions).sum(1).cpu().numpy())

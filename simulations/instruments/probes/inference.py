@@ -28,6 +28,10 @@ LARGEST_LOG10_WIDTH = 300.0
 WIDTH_STEP = 2.0  # decades, of the scan for where a band crosses the target
 LOG10 = math.log(10)
 UNSEEN = -math.log((1 - LEVEL) / 2)  # 0 of K trials exclude, at that level, a probability above this over K
+NO_HITS = "no probe arrived"
+UNREACHED = "no width recovers as much: too many features are never learned"
+TOO_WIDE = "above 1e300"
+OPEN = "the upper end of its interval is not known"
 Interval = tuple[float, float, float]
 
 
@@ -63,31 +67,45 @@ def summary(tallies: Sequence[Tally], strata: Strata, task: Task) -> dict[str, A
     success_probability, required_width and log10_required_width are about the mean over all features of data of this
     law; predicted_recovery_rate is about ONE dictionary of n_neurons on one more draw of the data.  required_width is
     where the mean recovery, and the ends of its interval, reach the target.  What is infinite or above 1e300 is empty.
-    A feature of which no probe tells counts as never learned: recovery by widths of 1e4 and more errs low by
-    some hundredths where many features are passed rather than held (`width_check`); no interval allows for that.
+    required_width_reason says why a width is empty, and log10_relative_width is about target_recovery times
+    reachable_recovery, what any width recovers.  A feature of which no probe tells counts as never learned: recovery
+    by widths of 1e4 and more errs low by some hundredths where many features are passed rather than held
+    (`width_check`); no interval allows for that.
     """
     if any(each.hits.any() for each in tallies):
         jackknife = _jackknife(tallies, strata, task.model.n_features)
+        weights, curves, _ = jackknife.population
+        never, target = float(weights[~np.isfinite(curves.log_probability)].sum()), task.instrument.target_recovery
         found = {
             "success_probability": _success(jackknife),
             "predicted_recovery_rate": _prediction(jackknife, task),
-            "log10_required_width": _width(jackknife, task.instrument.target_recovery),
+            "log10_required_width": _width(jackknife, target),
+            "log10_relative_width": _width(jackknife, target * max(1 - never, 1e-9)),
         }
-        weights, curves, _ = jackknife.population
         known = {
             "success_probability_spread": _spread(jackknife.population),
-            "never_learned_fraction": float(weights[~np.isfinite(curves.log_probability)].sum()),
+            "never_learned_fraction": never,
+            "reachable_recovery": 1 - never,
+            "required_width_reason": _reason(found["log10_required_width"], never, target),
         }
     else:
-        found, known = _nothing_seen(tallies, task), {}
+        found, known = _nothing_seen(tallies, task), {"required_width_reason": NO_HITS}
     widths = found["log10_required_width"]
     value, low, high = (10.0**each if each <= LARGEST_LOG10_WIDTH else math.inf for each in widths)
     found["required_width"] = value, low, high
     results: dict[str, Any] = {}
     for name, (value, low, high) in found.items():
         results |= {name: value, f"{name}_low": min(low, value), f"{name}_high": max(high, value)}
-    shown = {name: each if math.isfinite(each) else "" for name, each in results.items()}
+    shown: dict[str, Any] = {name: each if math.isfinite(each) else "" for name, each in results.items()}
     return shown | known
+
+
+def _reason(log10_width: Interval, never: float, target: float) -> str:
+    """Return why the required width is empty, or why the upper end of its interval is; nothing where both are known."""
+    value, _, high = log10_width
+    if value <= LARGEST_LOG10_WIDTH:
+        return "" if high <= LARGEST_LOG10_WIDTH else OPEN
+    return UNREACHED if 1 - never <= target else TOO_WIDE
 
 
 def _jackknife(tallies: Sequence[Tally], strata: Strata, n_features: int) -> Jackknife:

@@ -15,9 +15,11 @@ from simulations.algorithms.base import Runtime
 from simulations.algorithms.provable.fit import evaluation_of
 from simulations.base.streams import stream
 from simulations.instruments.base import Task
-from simulations.instruments.probes.directions import trajectories, unit_rows
+from simulations.instruments.probes.directions import alignments, unit_rows
+from simulations.measures.look import TAU, TAU_LOOSE
 
 LEVEL = 0.95
+TAU_TIGHT = 0.95
 
 
 def probed_features(n_features: int, seed: int, instrument: str, n_probes: int) -> np.ndarray[Any, Any]:
@@ -32,7 +34,8 @@ def learnability(task: Task, runtime: Runtime) -> dict[str, Any]:
     """Start neurons at features, run the algorithm, and count those that end within cosine 0.9 of their own.
 
     `n_probes` features of the data of the model's seed are probed.  Returns learnable_fraction with its 95 % interval
-    and recovery_per_step, the share on their own feature before the first step and after each.  The interval
+    and recovery_per_step, the share on their own feature before the first step and after each, also at cosine 0.8 and
+    0.95, and the mean cosine.  The interval
     (Clopper-Pearson) covers the choice of features and, as far as features of one draw behave independently, the draw
     of the data: it is about any data of this law, also where all features were probed.
     Implements: DESIGN section 7.1 (ours).  Memory: samples, features and one tile of n x 512, never n x n.
@@ -43,12 +46,19 @@ def learnability(task: Task, runtime: Runtime) -> dict[str, Any]:
     chosen = probed_features(model.n_features, model.seed, "learnability", task.instrument.n_probes)
     evaluation = evaluation_of(algorithm, [source], runtime.torch_device(), runtime.torch_dtype())
     directions = unit_rows(features[chosen])
-    on, _ = trajectories(directions, directions, evaluation, algorithm, runtime.threads)
-    kept = on.sum(axis=1)
+    cosines, _ = alignments(directions, directions, evaluation, algorithm, runtime.threads)
+    kept = (cosines > TAU).sum(axis=1)
     interval = binomtest(int(kept[-1]), len(chosen)).proportion_ci(LEVEL, method="exact")
     return {
         "learnable_fraction": float(kept[-1] / len(chosen)),
         "learnable_fraction_low": float(interval.low),
         "learnable_fraction_high": float(interval.high),
-        "recovery_per_step": " ".join(f"{each / len(chosen):.6g}" for each in kept),
+        "recovery_per_step": _series((cosines > TAU).mean(axis=1)),
+        "recovery_per_step_080": _series((cosines > TAU_LOOSE).mean(axis=1)),
+        "recovery_per_step_095": _series((cosines > TAU_TIGHT).mean(axis=1)),
+        "alignment_per_step": _series(cosines.mean(axis=1)),
     }
+
+
+def _series(values: np.ndarray[Any, Any]) -> str:
+    return " ".join(f"{each:.6g}" for each in values)

@@ -74,7 +74,8 @@ def _curves(log_mass_bytes: bytes, log_tail_bytes: bytes, n_rivals: float) -> Cu
     log_success = np.log(plateau) + n_rivals * np.log1p(-np.exp(log_tail)) - fall
     log_success = np.clip(log_success, -DEEPEST * np.log(10) - 10, -1e-9)
     log_probability = logsumexp(log_mass + log_success, axis=1)
-    log_probability[log_probability < -DEEPEST * np.log(10)] = NEVER
+    # What is learned only from starts rarer than those already on the feature counts as never learned.
+    log_probability[log_probability < log_mass[-1]] = NEVER
     log_success = np.vstack([log_success, np.full_like(log_mass, NEVER)])
     return Curves(log_success, np.log(-np.expm1(log_success)), np.append(log_probability, NEVER))
 

@@ -18,8 +18,8 @@ Array = np.ndarray[Any, Any]
 BULK_EDGES = (0.0, math.log10(2), 0.6, 1.0, 1.5, 2.0)  # the tail beyond is probed feature by feature
 N_BULK = len(BULK_EDGES) - 1
 STRATUM_WIDTH = 0.5  # decades of S
-DEEPEST = 300.0  # a feature learned only from rarer starts counts as never learned
-NEAREST = 0.9999  # cosine from which all starts share a stratum
+DEEPEST = 300.0  # decades
+NEAREST = 0.9  # cosine from which all starts share a stratum: they are on the feature already
 FIRST_LEVELS, FIRST_PROBES = 12, 2
 
 
@@ -39,7 +39,7 @@ class Tally(NamedTuple):
 
 
 def strata_of(d_model: int) -> Strata:
-    """Return the strata in d dimensions: coarse in the bulk, half a decade each to 1e-300 or to cosine 0.9999."""
+    """Return the strata in d dimensions: coarse in the bulk, half a decade each to 1e-300 or to cosine 0.9."""
     depth = np.arange(BULK_EDGES[-1] + STRATUM_WIDTH, DEEPEST, STRATUM_WIDTH)
     cosine = cosine_of_tail(-depth * math.log(10), d_model)
     edges = np.concatenate([BULK_EDGES, depth[cosine < NEAREST], [np.inf]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,16 @@ def width(task: Task, runtime: Runtime) -> dict[str, Any]:
     intervals cover, and when a width is empty, is told by `inference.summary`.
     Implements: DESIGN section 7.2 (ours).
     """
+    tallies = _tallies(task._replace(algorithm=task.algorithm.replace(n_neurons=1)), runtime)
+    return summary(tallies, strata_of(task.model.d_model), task)
+
+
+@lru_cache(maxsize=1)
+def _tallies(task: Task, runtime: Runtime) -> list[Tally]:
+    """Return what the probes of each draw of the data tell: the same for every width, which comes one after another."""
     seeds = stream("init", task.model.seed, instrument="width").integers(2**31, size=N_DRAWS)
     strata = strata_of(task.model.d_model)
-    tallies = [probe(task._replace(model=task.model.replace(seed=int(each))), strata, runtime) for each in seeds]
-    return summary(tallies, strata, task)
+    return [probe(task._replace(model=task.model.replace(seed=int(each))), strata, runtime) for each in seeds]
 
 
 def probe(task: Task, strata: Strata, runtime: Runtime) -> Tally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from trained_helper import DOUBLE, METHODS, SINGLE, UNTIED, draw_less, fit, job_
 
 from simulations.algorithms.autoencoders.trainer import Problem, State
 from simulations.algorithms.base import Algorithm, Array, Job, Runtime, Trace, algorithm_class
+from simulations.data.model import Model
 from simulations.data.source import Source
 from theory.closed_forms import chance_recovery_rate
 
@@ -255,3 +257,16 @@ def test_an_algorithm_is_a_leaf_of_its_own_settings() -> None:
         kind: type[Algorithm] = algorithm_class(name)
         assert kind(n_steps=7, batch_size=3).usual_samples == 21  # type: ignore[call-arg]
         assert isinstance(Job(kind(), small("gba").source).algorithm.usual_samples, int)
+
+
+@pytest.mark.parametrize("name", ["gba", "gated", "dictionary-learning"])
+def test_what_was_learned_can_be_pickled(name: str) -> None:
+    source = Model(n_features=12, d_model=6, sparsity=2).stream()
+    kind: Any = algorithm_class(name)
+    found = kind(n_neurons=16, n_steps=3, batch_size=16).fit(source)
+    again = pickle.loads(pickle.dumps(found))
+    X = source.held_out()[:50]
+    assert np.array_equal(again.encode(X), found.encode(X))
+    assert found.held_out is not None
+    for one, other in zip(found.held_out(), again.held_out(), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from trained_helper import CPU, DOUBLE, F64, draw_less, fit, small, started, trained
+from trained_helper import CPU, DOUBLE, F64, draw_less, fit, job_of, small, started, trained
 
 from simulations.algorithms.autoencoders import trainer
 from simulations.algorithms.autoencoders.network import Network, Tensors
@@ -107,7 +107,7 @@ def test_loss_and_gradients_are_those_of_the_equations(name: str) -> None:
                 value[index] = kept - step
                 expected[index] = (above - by_hand()) / (2 * step)
                 value[index] = kept
-            if name == "topk-untied" and key == "decoder":
+            if key == "decoder":  # the part along its rows is taken off
                 expected -= (expected * value).sum(1, keepdims=True) * value
             # Rounding of a loss of order 10: 1e-15 / 1e-6; the third derivative times step^2 is far below.
             np.testing.assert_allclose(gradients[key][r], expected, atol=3e-8)
@@ -116,11 +116,12 @@ def test_loss_and_gradients_are_those_of_the_equations(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_authors_start(name: str) -> None:
-    """The encoder is the transposed decoder, whose columns have norm 1; biases are 0."""
+def test_the_start(name: str) -> None:
+    """The encoder is the transposed decoder, whose columns have norm 1, and that of gated is small; biases are 0."""
     state, _ = started(small(name))
     p = state.parameters
-    assert torch.equal(p["gate" if name == "gated" else "encoder"], p["decoder"])
+    scale = 0.1 if name == "gated" else 1
+    np.testing.assert_allclose(p["gate" if name == "gated" else "encoder"], scale * p["decoder"], rtol=1e-15)
     np.testing.assert_allclose(p["decoder"].norm(dim=2), 1, atol=1e-15)
     for key in ("r_mag", "b_gate", "b_mag", "bias"):
         assert key not in p or not p[key].any()
@@ -132,6 +133,22 @@ def test_the_decoder_stays_on_the_sphere_and_everything_learns(name: str) -> Non
     before, after = started(job)[0].parameters, trained(job)[0].parameters
     np.testing.assert_allclose(after["decoder"].norm(dim=2), 1, atol=1e-15)
     assert all(not torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("name", ["l1-untied", "gated"])
+def test_a_first_output_far_above_x_stalls_adam_and_a_small_one_does_not(name: str) -> None:
+    """Random directions of norm r give f(x) of about (M/2d) r x, 8 x at r = 1; Adam remembers its gradients.
+
+    The mean best cosine seen at seeds 0 to 3 was larger by 0.07 to 0.10 (l1) and by 0.08 to 0.16 (gated).
+    """
+    given = {"n_features": 12, "d_model": 8, "n_neurons": 128, "batch_size": 64, "n_steps": 300, "sparsity": 2,
+             "learning_rate": 5e-3, "schedule": "linear", "n_evaluations": 1}  # fmt: skip
+
+    def found(**own: Any) -> float:
+        _, trace = trained(job_of(algorithm=name, **given, **own), dtype=torch.float32)
+        return float(trace.best_cosine[-1].mean())
+
+    assert found() > found(initial_norm=0.999) + 0.03
 
 
 def test_auxk_revives_the_dead() -> None:

@@ -403,3 +403,42 @@ def test_the_clock_counts_training_only(monkeypatch: pytest.MonkeyPatch) -> None
     trainer.run(state, given, trace, tick(100.0))
     assert trace.seconds == [0, 2, 4]
     assert len(calls) == 5
+
+
+@pytest.mark.parametrize("norm", [0.0, 1e-3, 1e9])
+def test_clipping_is_that_of_torch_replica_by_replica(norm: float) -> None:
+    """The step of a clipped gradient equals that of torch's own clipping, on what is learned alone."""
+    jobs = [small("l1", clip_norm=norm, penalty=each, pre_bias="zero") for each in (0.02, 0.2)]
+    state, given = started(*jobs)
+    x = trainer.inputs(given, 0)
+    gradients, _ = given.network.gradients(state.parameters, state.memory, x)
+    names = given.network.learned(state.parameters)
+    assert "pre_bias" not in names
+    trainer.step(state, given, x)
+    for r in range(2):
+        leaves = [torch.nn.Parameter(gradients[name][r].clone()) for name in names]
+        for leaf, name in zip(leaves, names, strict=True):
+            leaf.grad = gradients[name][r].clone()
+        if norm:
+            torch.nn.utils.clip_grad_norm_(leaves, norm)
+        for leaf, name in zip(leaves, names, strict=True):
+            # float64; torch adds the squares of each parameter apart.
+            torch.testing.assert_close(state.parameters[name].grad[r], leaf.grad, rtol=1e-12, atol=0)
+
+
+def test_rates_rise_and_fall_as_told() -> None:
+    def rates(**own: Any) -> list[float]:
+        settings = small("topk", n_steps=10, learning_rate=1.0, **own).algorithm
+        return [round(trainer.learning_rate(settings, step), 3) for step in range(10)]
+
+    assert rates(schedule="constant") == [1] * 10
+    assert rates(schedule="constant", warm_up=0.4) == [0.25, 0.5, 0.75] + [1] * 7
+    assert rates(schedule="tail") == [1] * 8 + [0.505, 0.01]
+    assert rates(schedule="linear") == [1] * 5 + [0.802, 0.604, 0.406, 0.208, 0.01]
+
+
+def test_the_memory_of_adam_is_the_one_that_is_asked_for() -> None:
+    for value in (0.0, 0.9):
+        state, _ = started(small("topk", beta1=value))
+        assert state.optimizer.param_groups[0]["betas"] == (value, 0.999)
+    assert started(small("gated"))[0].optimizer.param_groups[0]["betas"] == (0, 0.999)

@@ -114,7 +114,7 @@ def test_the_start_is_small_and_transposed(name: str) -> None:
     assert torch.equal(p["encoder"], p["decoder"]) and not p["bias"].any() and not p["pre_bias"].any()
     np.testing.assert_allclose(p["decoder"].norm(dim=2), 0.1, atol=1e-15)
     if name == "jumprelu-untied":
-        assert (p["threshold"] == 0.01).all()
+        assert (p["threshold"] == 0.001).all()
 
 
 @pytest.mark.parametrize("name", CASES)

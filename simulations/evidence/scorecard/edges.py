@@ -1,0 +1,193 @@
+"""Effects that bear on the theorem's band: which p hold and recover features, at which d and s, in rows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from simulations.evidence.scorecard.critical import LEARNABLE, RECOVERED, Array, Points, critical, groups
+from simulations.evidence.scorecard.effects import Effect, greatest, least, over_seeds, paired, slope_over_seeds
+from simulations.evidence.scorecard.reading import named, where
+from simulations.evidence.scorecard.verdicts import (
+    CONFLICTS,
+    SUPPORTED,
+    UNDECIDED,
+    Finding,
+    above,
+    below,
+    both,
+    equal,
+    loose,
+    remarks,
+    sufficient,
+    too_few,
+)
+from theory.conditions import band
+from theory.transitions import crossing
+
+RECOVERS = 0.5  # recovery from which a run counts as one that recovers
+CHANCE = 0.05  # chance recovery, above which recovery tells nothing
+BEYOND = 2.0  # times sqrt(n), from where on d is beyond the change
+
+
+def edges(rows: pd.DataFrame) -> tuple[Array, Array]:
+    """Return the lower and the upper edge of the theorem's band at eps = zeta = 0, each (rows,)."""
+    found = band(rows["n_features"], rows["d_model"], rows["sparsity"], epsilon=0.0, zeta=0.0)
+    return np.asarray(found.lower), np.asarray(found.upper)
+
+
+def inside_band(rows: pd.DataFrame) -> Finding:
+    """Return the learnable fraction inside the band at the largest n, least over d/n, s and centring.
+
+    Where it is too small but rises with n, the sizes decide nothing: the theorem is about large n.
+    """
+    lower, upper = edges(rows)
+    inside = rows[(rows["target_frequency"] > lower) & (rows["target_frequency"] < upper)]
+    largest = inside[inside["n_features"] == inside["n_features"].max()]
+    parts = [part for _, part in largest.groupby(["d_model", "sparsity", "center"])]
+    effect = least(over_seeds(part.groupby("seed")[LEARNABLE].mean(), len(parts)) for part in parts)
+    verdict, note = above(effect, 0.95), ""
+    if verdict == CONFLICTS and above(_rise(inside), 0.0) == SUPPORTED:
+        verdict, note = UNDECIDED, "too small, but it rises with n"
+    return Finding(effect, verdict, note or too_few(effect, verdict), where(largest))
+
+
+def _rise(inside: pd.DataFrame) -> Effect:
+    """Return the slope of the learnable fraction over log n, at the same s and centring, d/n or d/sqrt(n)."""
+    n, d = inside["n_features"], inside["d_model"]
+    same = [inside["sparsity"], inside["center"], np.where((d - np.sqrt(n)).abs() < 1, -1.0, d / n)]
+    cells = inside[n.groupby(same).transform("nunique") > 1]
+    return slope_over_seeds(np.log(cells["n_features"]), cells[LEARNABLE], cells["seed"])
+
+
+def lower_edge(rows: pd.DataFrame) -> Finding:
+    """Return how many decades below 1/n simulated recovery still is a half of its best, least over d, s and centring.
+
+    Only where the band is not empty, chance explains nothing, and something recovers.  Where the smallest p of the grid
+    recovers, the decades are at least those to it.
+    """
+    lower, upper = edges(rows)
+    cells = rows[(lower < upper) & (rows["chance_recovery_rate"] < CHANCE)]
+    slices = [
+        np.log10(1 / (part["n_features"].iloc[0] * half_of_best(part, below=True)))
+        for _, part in groups(cells, "n_features", "d_model", "sparsity", "center")
+    ]
+    known = [each for each in slices if len(each)]
+    effect = least(over_seeds(each, len(known)) for each in known)
+    verdict = sufficient(effect)
+    return Finding(effect, verdict, remarks(loose(effect, "decades"), too_few(effect, verdict)), where(cells))
+
+
+def half_of_best(cells: pd.DataFrame, *, below: bool) -> pd.Series:
+    """Return by seed the p at which recovery is half of its best, below the best p or above it.
+
+    Only for seeds in which something recovers; the end of the grid where recovery is more throughout.
+    """
+    found = {}
+    for seed, part in cells.groupby("seed"):
+        rates = part.groupby("target_frequency")[RECOVERED].mean()
+        if rates.max() < RECOVERS:
+            continue
+        side = rates.loc[: rates.idxmax()] if below else rates.loc[rates.idxmax() :]
+        half, end = rates.max() / 2, side.index[0] if below else side.index[-1]
+        found[seed] = end if side.loc[end] >= half else crossing(side.index, side, half, falling=not below)
+    return pd.Series(found, dtype=float)
+
+
+def lower_edge_needed(rows: pd.DataFrame) -> Finding:
+    """Return the slope of log p at the lower end of recovery over log N, at fixed n, greatest in size over centring."""
+    lines = []
+    for _, part in rows.groupby("center"):
+        points = [
+            (n_samples, p, seed)
+            for n_samples, each in part.groupby("n_samples")
+            for seed, p in half_of_best(each, below=True).items()
+        ]
+        if points:
+            lines.append(pd.DataFrame(points, columns=["n", "p", "seed"]))
+    effects = [
+        slope_over_seeds(np.log(each["n"]), np.log(each["p"]), each["seed"], comparisons=len(lines)) for each in lines
+    ]
+    verdict = both(*(equal(each, 0.0, 0.25) for each in effects))
+    effect = max(effects, key=lambda each: abs(each.value))
+    note = "it ends where p N is constant: the samples run out" if equal(effect, -1.0, 0.25) == SUPPORTED else ""
+    return Finding(effect, verdict, remarks(note, too_few(effect, verdict)), where(rows))
+
+
+def widening(rows: pd.DataFrame) -> Finding:
+    """Return the slope over log d of the log of the range of p that recovers, least over s and centring."""
+    cells = rows[rows["chance_recovery_rate"] < CHANCE]
+    lines = []
+    for _, part in cells.groupby(["sparsity", "center"]):
+        spans = []
+        for (d,), each in groups(part, "d_model"):
+            low, high = half_of_best(each, below=True), half_of_best(each, below=False)
+            spans += [(d, high[seed] / low[seed], seed) for seed in low.index]
+        table = pd.DataFrame(spans, columns=["d", "span", "seed"])
+        if table["d"].nunique() > 2:
+            lines.append(table)
+    effect = least(
+        slope_over_seeds(np.log(each["d"]), np.log(each["span"]), each["seed"], comparisons=len(lines))
+        for each in lines
+    )
+    verdict = above(effect, 0.0)
+    return Finding(effect, verdict, too_few(effect, verdict), where(cells))
+
+
+def upper_edge_over_d(rows: pd.DataFrame) -> list[tuple[tuple[float, ...], Points]]:
+    """Return the critical p over d, for every n and s of the slices over d."""
+    cut = rows[named(rows).str.match("over d|both")]
+    found = [
+        (key, critical(part, "target_frequency", "d_model")) for key, part in groups(cut, "n_features", "sparsity")
+    ]
+    return [(key, points) for key, points in found if len(points.x)]
+
+
+def dimension(rows: pd.DataFrame) -> Finding:
+    """Return the slope of the log of the upper edge over log d beyond 2 sqrt(n), greatest over n and s."""
+    slices = [(n, points) for (n, _), points in upper_edge_over_d(rows)]
+    slices = [(n, points) for n, points in slices if (np.unique(points.x) >= BEYOND * math.sqrt(n)).sum() > 2]
+    effect = greatest(points.exponent(BEYOND * math.sqrt(n), len(slices)) for n, points in slices)
+    verdict = below(effect, 0.25)
+    return Finding(effect, verdict, too_few(effect, verdict), where(rows[named(rows).str.match("over d|both")]))
+
+
+def edge_over_d(rows: pd.DataFrame) -> Finding:
+    """Return log_n of the critical p over the band's upper edge, least over d from sqrt(n) on, n and s."""
+    found = []
+    for (n, s), points in upper_edge_over_d(rows):
+        for d in np.unique(points.x[points.x >= math.sqrt(n)]):
+            at = points.x == d
+            upper = float(band(n, d, s, epsilon=0.0, zeta=0.0).upper)
+            found.append(pd.Series(np.log(points.y[at] / upper) / math.log(n), index=points.seeds[at]))
+    effect = least(over_seeds(each, len(found)) for each in found)
+    verdict = sufficient(effect)
+    short = "ends before the edge, with its constants taken as one" if effect.high < 0 else ""
+    note = remarks(loose(effect, "powers of n"), short or too_few(effect, verdict))
+    return Finding(effect, verdict, note, where(rows[named(rows).str.match("over d|both")]))
+
+
+def below_three(rows: pd.DataFrame) -> Finding:
+    """Return recovery at s = 2, at the best p of the other seeds, least over centring; in words, less that at s = 3."""
+    parts = [part for _, part in rows.groupby("center")]
+    two, three = ([at_best_frequency(part[part["sparsity"] == s]) for part in parts] for s in (2, 3))
+    effect = least(over_seeds(each, len(parts)) for each in two)
+    less = least(paired(a, b, len(parts)) for a, b in zip(two, three, strict=True))
+    told = f"s = 2 minus s = 3: {less.value:.2g} ({less.low:.2g} to {less.high:.2g})"
+    verdict = above(effect, 0.5)
+    kept = rows[rows["sparsity"].isin((2, 3))]
+    return Finding(effect, verdict, remarks(told, too_few(effect, verdict)), where(kept))
+
+
+def at_best_frequency(rows: pd.DataFrame, column: str = RECOVERED) -> pd.Series:
+    """Return by seed the result at the target frequency that is best in the other seeds (in its own where alone)."""
+    table = rows.pivot_table(index="seed", columns="target_frequency", values=column).dropna(axis=1)
+    if table.empty:
+        raise ValueError("no target frequency that every seed has")
+    values, found = table.to_numpy(dtype=float), []
+    for k in range(len(values)):
+        others = np.delete(values, k, axis=0) if len(values) > 1 else values
+        found.append(float(values[k, int(np.argmax(others.mean(axis=0)))]))
+    return pd.Series(found, index=table.index, dtype=float)

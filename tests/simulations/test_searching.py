@@ -1,0 +1,88 @@
+"""The shared search: as many trials for every method, over declared ranges, and winners that are those of the rows."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulations.experiments import consistency, frontier, sensitivity, time_to_recovery, toy
+from simulations.experiments.searching import COMMON, METHODS, N_TRIALS, Range, searched, trials, varied
+from simulations.runs.cell import Cell
+from simulations.runs.storage import read_rows
+
+RESULTS = Path(__file__).parents[2] / "results"
+EXPERIMENTS: dict[str, Any] = {
+    "toy": toy, "frontier": frontier, "sensitivity": sensitivity, "time_to_recovery": time_to_recovery,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_its_default_and_one_value_of_each_equal_part_of_every_range(name: str) -> None:
+    method, found = METHODS[name], trials(name)
+    assert found == trials(name) and len(found) == N_TRIALS
+    assert found[0] == method.settings
+    for knob, values in (COMMON | method.knobs).items():
+        drawn = [point[knob] for point in found[1:]]
+        if not isinstance(values, Range):
+            assert {drawn.count(each) for each in values} <= {(N_TRIALS - 1) // 2, N_TRIALS // 2}
+            continue
+        assert all(values.low <= each <= values.high for each in drawn)
+        share = [math.log(each / values.low) / math.log(values.high / values.low) for each in drawn]
+        # Rounded to three digits (or to whole numbers, of which the first few are coarse): the order tells the part.
+        slack = 0.5 if values.whole else 0.02
+        parts = sorted((N_TRIALS - 1) * each for each in share)
+        assert all(k - slack - 1e-9 <= each <= k + 1 + slack for k, each in enumerate(parts))
+
+
+def test_draws_differ_between_methods_and_a_fixed_knob_is_not_drawn() -> None:
+    rates = [tuple(point["learning_rate"] for point in trials(name)[1:]) for name in METHODS]
+    assert len(set(rates)) == len(rates)
+    fixed = trials("ba", {"target_frequency": 0.09}, {"n_neurons": (128, 256)})
+    assert {point["target_frequency"] for point in fixed} == {0.09}
+    assert {point["n_neurons"] for point in fixed[1:]} == {128, 256} and "n_neurons" not in fixed[0]
+    free = trials("ba")  # what is fixed, or searched besides, moves no other draw
+    assert [point["gain"] for point in fixed[1:]] == [point["gain"] for point in free[1:]]
+
+
+def test_the_winner_and_the_default_are_judged_at_fresh_replicates_only() -> None:
+    points = searched({"n_features": 64}, {"topk": trials("topk"), "gated": trials("gated")}, {"topk": 3})
+    assert sum(point["seed"] == 0 for point in points) == 2 * N_TRIALS
+    fresh = {(point["arm"], point["seed"]) for point in points if point["seed"] > 0}
+    arms = ("topk, trial 0", "topk, trial 3", "gated, trial 0")
+    assert fresh == {(arm, seed) for arm in arms for seed in range(1, 6)}
+    assert all(point["n_features"] == 64 for point in points)
+
+
+def test_a_varied_knob_leaves_out_the_value_that_it_has() -> None:
+    points = varied({}, "topk", {"algorithm": "topk", "k": 4}, "k", (2, 4, 8), fresh=(1,))
+    assert [(point["arm"], point["k"]) for point in points] == [("topk, k 2", 2), ("topk, k 8", 8)]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_same_budget_for_all_that_are_searched(name: str) -> None:
+    points = EXPERIMENTS[name].EXPERIMENT.points("standard")
+    cells = [Cell(**point) for point in points if point["arm"].rsplit(" ", 2)[-2:-1] == ["trial"]]
+    assert len({cell.n_steps * cell.batch_size for cell in cells}) == 1
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_winners_are_those_of_the_committed_search(name: str) -> None:
+    folder = RESULTS / name / "standard"
+    if not (folder / "rows.csv").is_file():
+        pytest.skip(f"no standard rows of {name} yet")
+    rows = read_rows(folder)
+    rows = rows[(rows["seed"] == 0) & rows["arm"].str.contains(", trial ", regex=False)]
+    score = rows["feature_recovery_rate"] + rows["feature_recovery_rate_080"]
+    if name == "time_to_recovery":  # never is worse than any number of samples
+        score = score - rows["samples_to_recovery_090"].astype(float).fillna(1e12)
+    order = rows.assign(score=score, trial=rows["arm"].str.rsplit(" ", n=1).str[-1].astype(int))
+    best = order.sort_values(["score", "trial"], ascending=[False, True]).groupby(order["arm"].str.split(", ").str[0])
+    assert best["trial"].first().to_dict() == EXPERIMENTS[name].BEST
+
+
+def test_what_is_trained_from_several_starts_are_the_winners_of_the_frontier() -> None:
+    arms = {point["arm"] for point in consistency.EXPERIMENT.points("standard")}
+    assert arms == {f"{name}, trial {k}" for name, k in frontier.BEST.items()}

@@ -1,0 +1,70 @@
+"""The law of chances from few outcomes: worlds of known law, limits, and the bound."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit
+from statistics_helper import seed_of
+
+from theory.rare_events import recovery_curve
+from theory.starts import strata
+from theory.success_mixture import abilities, at_most_one
+
+EDGES, N_INSTANCES, N_STARTS = np.linspace(1.0, 7.0, 32), 128, 8
+
+
+def outcomes(chance: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw successes and trials (S, R), eight starts an instance, for chances (S, R)."""
+    apart = len(chance) // N_STARTS
+    trials = np.zeros(chance.shape)
+    for turn in range(N_STARTS):
+        trials[apart * turn + rng.integers(apart, size=N_INSTANCES), np.arange(N_INSTANCES)] = 1
+    return trials * (rng.random(chance.shape) < chance), trials
+
+
+@pytest.mark.parametrize("spread", [0.6, 1.2])  # 2.4 and 4.8 in logits: far below, the prior broadens the law
+def test_few_outcomes_give_the_law_of_the_chances(spread: float) -> None:
+    """Instances whose success turns at mu_i, normal around 4: eight outcomes of each give the true curve."""
+    rng = np.random.default_rng(seed_of(f"mixture {spread}"))
+    log_mass, _ = strata(EDGES, 200)
+    turn = 4 + spread * stats.norm.ppf((np.arange(N_INSTANCES) + 0.5) / N_INSTANCES)
+    chance = expit((EDGES[:, None] - turn) / 0.25)
+    log_width = np.arange(4, 14, 2.0)
+    exact = recovery_curve(np.log(np.exp(log_mass) @ chance), log_width)
+    errors = []
+    for _ in range(12):
+        law = abilities(*outcomes(chance, rng))
+        errors.append(recovery_curve(law.log_chance(log_mass), log_width, law.weight) - exact)
+    # 32 starts a stratum: log P, of few strata where a third succeed, errs by about 0.35, the spread by a tenth.  The
+    # curve moves by M P e^(-M P) <= 0.37 for a unit of log P where nothing spreads: 0.13, and less where it does.
+    assert np.sqrt(np.mean(np.square(errors), axis=0)).max() < 0.16
+    # Of the mean a root of twelve is left, 0.04; the prior of the spread, 3.5, moves 2.4 and 4.8 by a fifth of a unit.
+    assert abs(np.mean(errors, axis=0)).max() < 0.09
+
+
+def test_equal_instances_are_no_mixture() -> None:
+    rng = np.random.default_rng(seed_of("equal"))
+    chance = np.tile(np.linspace(0.05, 0.9, 32)[:, None], N_INSTANCES)
+    successes, trials = outcomes(chance, rng)
+    law = abilities(successes, trials)
+    mass = np.full(32, 1e-3)
+    found = np.exp(law.log_chance(np.log(mass)))
+    # The mean over the law is the mean of the observed shares (each stratum has about 32 starts), whatever the law.
+    assert found @ law.weight == pytest.approx(mass @ (successes.sum(1) / trials.sum(1)), rel=0.03)
+    spread = np.sqrt(law.weight @ (law.ability - law.weight @ law.ability) ** 2)
+    assert spread < 0.8  # none; eight outcomes say of an ability 1 / sqrt(8 * 0.2) = 0.8, of its variance a tenth
+
+
+def test_a_stratum_without_success_adds_nothing() -> None:
+    trials = np.ones((4, N_INSTANCES))
+    successes = np.zeros_like(trials)
+    successes[2:] = 1
+    law = abilities(successes, trials)
+    chance = np.exp(law.log_chance(np.log(np.full(4, 0.01))))
+    np.testing.assert_allclose(chance @ law.weight, 0.02, rtol=1e-3)
+
+
+def test_at_most_one_feature_a_neuron() -> None:
+    weight = np.full(8, 1 / 8)
+    np.testing.assert_allclose(np.exp(at_most_one(np.log(np.full(8, 0.1)), weight, 40)), 1 / 40, rtol=1e-12)
+    np.testing.assert_array_equal(at_most_one(np.log(np.full(8, 0.01)), weight, 40), np.log(0.01))
