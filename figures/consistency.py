@@ -31,7 +31,10 @@ def plot(rows: pd.DataFrame) -> Figure:
     results = (ALL, TOP, CHANCE, RECOVERY)
     free = ("learning_rate", "schedule")  # of each method, its own
     checked = checks.prepare(rows, free=free, results=results, series=("selectivity_profile",), by_arm=True)
-    table, looks = methods.with_method(checked)
+    everything, looks = methods.with_method(checked)
+    table = everything
+    if len(set(table["seed"])) > 1:  # the seed of the search is not judged
+        table = table[table["seed"] != searches.search_seed(searches.split(table))]
     figure = new_figure(DOUBLE_COLUMN, 3.1)
     shares, recovery, selectivity = figure.subplots(1, 3, width_ratios=(1, 0.75, 1.35))
     for y, (name, look) in enumerate(looks.items()):
@@ -40,7 +43,7 @@ def plot(rows: pd.DataFrame) -> Figure:
             searches.mark(shares, y + shift, part[column], look, f"{column}-{name}", FACES[column])
         searches.mark(recovery, y, part[RECOVERY], look, f"{RECOVERY}-{name}")
         _profile(selectivity, part, name, look)
-    _shares(shares, table, looks)
+    _shares(shares, everything, looks)
     _rates(recovery, len(looks), "recovery", "feature recovery rate")
     recovery.tick_params(axis="y", labelleft=False)
     selectivity.set(xscale="log", xlabel="Z-score, groups of neurons", ylabel="their mean largest cosine (MCS)")

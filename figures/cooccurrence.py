@@ -42,7 +42,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     table["partners"] = [size - 1 for size, _ in laws]
     told = zip(table["n_features"], table["sparsity"], laws, strict=True)
     table["rho"] = [cluster_cooccurrence(n, s, size, probability) for n, s, (size, probability) in told]
-    n_main = table.groupby("n_features")["partners"].nunique().idxmax()
+    n_main = float(str(table.groupby("n_features")["partners"].nunique().idxmax()))
     main = table[table["n_features"] == n_main]
     figure = new_figure(DOUBLE_COLUMN, 3.2)
     left, right = figure.subplots(1, 2)
@@ -53,7 +53,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     plain_log(left.xaxis)
     left.set_ylabel("feature recovery rate (cosine > 0.9)")
     open_axes(left, "y")
-    slope = _critical(right, table, float(n_main))
+    slope = _critical(right, table, n_main)
     legend_below(figure, [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]], 5)
     notes = [checks.counts(table, s="sparsity"), checks.share_of_n(table, "n_neurons", "M"), "centred data"]
     answer = rf"critical $\rho_2$ goes as $m^{{{slope:.2f}}}$" if math.isfinite(slope) else "no critical value in sight"
@@ -77,7 +77,7 @@ def _critical(axes: Axes, table: pd.DataFrame, n_main: float) -> float:
     points = []
     for (n, m), part in table.groupby(["n_features", "partners"]):
         if values := critical(part):
-            points.append((float(n), float(m), intervals.log_mean(values)))
+            points.append((float(str(n)), float(str(m)), intervals.log_mean(values)))
     for n, m, mean in points:
         own = n == n_main
         style: dict[str, Any] = {"color": BLUE if own else VERMILLION}
@@ -89,9 +89,9 @@ def _critical(axes: Axes, table: pd.DataFrame, n_main: float) -> float:
     found = np.array([mean.value for n, _, mean in points if n == n_main])
     axes.set(xscale="log", yscale="log", xlabel="partners $m$ of a feature", ylabel=r"critical $\rho_2$")
     if len(found):
-        m = np.geomspace(partners[0], max(partners[-1], 2.0), 50)
+        grid = np.geomspace(partners[0], max(partners[-1], 2.0), 50)
         level = float(np.exp(np.log(found * np.sqrt(partners)).mean()))
-        axes.plot(m, level / np.sqrt(m), color="0.4", linewidth=0.9, label=r"$\sum \rho^2$ constant: $m^{-1/2}$")
+        axes.plot(grid, level / np.sqrt(grid), color="0.4", linewidth=0.9, label=r"$\sum \rho^2$ constant: $m^{-1/2}$")
     axes.axhline(1 / math.sqrt(n_main), color="0.4", linewidth=0.8, linestyle=":", label=r"$1/\sqrt{n}$")
     plain_log(axes.xaxis)
     plain_log(axes.yaxis)

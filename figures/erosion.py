@@ -27,7 +27,7 @@ FIRST_STEP, N_FREQUENCIES = 2, 9
 def plot(rows: pd.DataFrame) -> Figure:
     """Return the critical p (share 1/2) over T, a panel a threshold, a colour for each N/n, a marker for each n.
 
-    Lines are the recursion's, at the largest n.  Bars are 95 % intervals over seeds.  The title has the erosion at 0.9.
+    Lines are the recursion's, at the largest n of each N/n.  Bars are 95 % intervals over seeds.
     Raises ValueError for rows without the columns it reads.
     """
     free = ("target_frequency", "n_samples", "n_features", "d_model")
@@ -45,9 +45,10 @@ def plot(rows: pd.DataFrame) -> Figure:
     panels = figure.subplots(1, len(known), sharey=True, squeeze=False)[0]
     errors: list[float] = []
     for axes, (tau, name) in zip(panels, known.items(), strict=True):
+        largest = table.groupby("ratio")["n_features"].max()
         for (ratio, n), part in table.groupby(["ratio", "n_features"]):
             style = styles[ratio] | {"marker": curves.MARKERS[int(np.searchsorted(sizes, float(str(n))))]}
-            errors += _curve(axes, part, tau, name, style, theory=n == sizes[-1])
+            errors += _curve(axes, part, tau, name, style, theory=n == largest[ratio])
         axes.set(xlabel="steps $T$", title=f"$\\tau$ = {tau:g}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         open_axes(axes, "both")
@@ -61,7 +62,7 @@ def plot(rows: pd.DataFrame) -> Figure:
         _handle(f"$n$ = {each:,.0f}", {"color": "0.2", "marker": curves.MARKERS[k], "markersize": 3.2})
         for k, each in enumerate(sizes)
     ]
-    told = f"recursion at $n$ = {sizes[-1]:,.0f}"
+    told = "recursion, at the largest $n$"
     legend_below(figure, [*handles, Line2D([], [], color="0.2", linewidth=1.1, label=told)], 3)
     return figure
 

@@ -1,7 +1,7 @@
 """What theory predicts of the settings in figures: looked up in predicted.csv, and calculated where it is not there.
 
-The table only saves time (up to a second a number); `python -m simulations.evidence.predicted_table` writes it anew, and a test
-calculates some of it again.
+The table only saves time, up to a second a number: `python -m simulations.evidence.predicted_table` writes it anew, and
+a test calculates some of it again.
 """
 
 from __future__ import annotations

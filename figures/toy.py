@@ -56,7 +56,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     fresh = table.loc[table["seed"] != seed, "seed"].nunique()
     notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", intervals.note(fresh), "one dot a seed")
     heading(figure, f"Mixed sparsity, every method searched alike: {_answer(table, looks, seed)}", notes)
-    legend_below(figure, _handles(fresh), 4)
+    legend_below(figure, _handles(fresh), 2)
     return figure
 
 

@@ -212,7 +212,7 @@ def consistency(column: str, rival: str) -> World:
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
-            for seed in seeds:
+            for seed in (0, *(1 + each for each in seeds)):
                 luck = 0.2 * rng.standard_normal()
                 yield {
                     "seed": seed,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from theory.checks import at_least, require
-from theory.recovery_prediction import success_by_step
+from theory.recovery_prediction import success, success_by_step
 
 SAMPLES_PER_FEATURE = 100  # ours: the ratio N/n at which the prediction was compared with simulations
 LONGEST = 5  # ours: steps; later ones cost and erode
@@ -45,15 +45,19 @@ def plan(
     require("target_recovery", np.asarray(target), 0 < target < 1, "in (0, 1)")
     n_samples = SAMPLES_PER_FEATURE * int(at_least("n_features", n_features, 2))
     frequencies = [firings / (SAMPLES_PER_FEATURE * sparsity) for firings in FIRINGS]
-    plans: list[Plan] = []
+    candidates: list[tuple[int, int, float]] = []  # M T (cost), T, p
     for p in frequencies:
         sizes = (n_features, d_model, sparsity, p, n_samples, LONGEST)
         for step, law in enumerate(success_by_step(*sizes, center=center, threshold=threshold)):
             width = WIDTH_MARGIN * law.width(target)
             if step and math.isfinite(width):
-                plans.append(Plan(p, step, n_samples, math.ceil(width), float(law.recovery_rate(math.ceil(width)))))
-    if plans:
-        return min(plans, key=lambda each: each.n_neurons * each.n_steps)
+                candidates.append((math.ceil(width) * step, step, p))
+    for cost, step, p in sorted(candidates):
+        # Alone at its T, whose starts are other strata: what `predict` says of it.
+        sizes = (n_features, d_model, sparsity, p, n_samples, step)
+        rate = float(success(*sizes, center=center, threshold=threshold).recovery_rate(cost // step))
+        if rate >= target:
+            return Plan(p, step, n_samples, cost // step, rate)
     raise ValueError(
         f"no plan: target_recovery={target} is predicted at no width for n_features={n_features}, d_model={d_model}, "
         f"sparsity={sparsity}, center={center}, p of {frequencies}, up to {LONGEST} steps; lower the target"

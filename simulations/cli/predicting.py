@@ -13,6 +13,7 @@ PROBLEM = ("n_features", "d_model", "sparsity")
 LEARNT = ("target_frequency", "n_samples", "n_steps", "n_neurons", "center", "target_recovery")
 THRESHOLD = 0.9  # tau of every measured recovery rate
 MOST, MOST_STEPS = 10**12, 1_000  # what the tables of the theory reach, and what does not take hours
+NEGLIGIBLE = 0.01  # a recovery rate by chance that is not worth a word
 FEWEST = 0.5  # firings of a feature's samples at the start, p N s / n, below which the theory is rough
 
 
@@ -54,7 +55,7 @@ def _check_reach(values: dict[str, Any]) -> None:
 def _note(values: dict[str, Any], told: dict[str, float]) -> str:
     """Return what every number holds for, and where the theory is rough or has no number."""
     per_feature = values["n_samples"] / values["n_features"]
-    notes = [f"all for T = {values['n_steps']}, tau = {THRESHOLD:g}, N/n = {per_feature:.4g}"]
+    notes = [_holds_for(values["n_steps"], per_feature), *_chance(values["d_model"], values["n_neurons"])]
     if values["target_frequency"] * per_feature * values["sparsity"] < FEWEST:
         notes.append("rough: fewer than one sample of two features fires at the start (p N s / n < 1/2)")
     if math.isinf(told["required_width"]):
@@ -62,6 +63,18 @@ def _note(values: dict[str, Any], told: dict[str, float]) -> str:
     if math.isnan(told["critical_frequency"]):
         notes.append("no critical frequency: half of the features are kept at no p, or at every p looked at")
     return "; ".join(notes)
+
+
+def _holds_for(n_steps: int, per_feature: float) -> str:
+    return f"all for T = {n_steps}, tau = {THRESHOLD:g}, N/n = {per_feature:.4g}"
+
+
+def _chance(d_model: int, n_neurons: int) -> list[str]:
+    """Return the recovery rate of neurons that learn nothing, where it is more than a hundredth."""
+    from theory.closed_forms import cap_probability
+
+    rate = -math.expm1(n_neurons * math.log1p(-float(cap_probability(d_model, THRESHOLD))))
+    return [f"chance: neurons that learn nothing recover {rate:.2g}"] if rate > NEGLIGIBLE else []
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:
@@ -82,5 +95,6 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     _check_reach(values)
     found = planned(**values, threshold=THRESHOLD)
     per_feature = found.n_samples / values["n_features"]
-    note = f"all for T = {found.n_steps}, tau = {THRESHOLD:g}, N/n = {per_feature:.4g}; fixed bias, uniform start"
+    notes = [_holds_for(found.n_steps, per_feature), *_chance(values["d_model"], found.n_neurons)]
+    note = "; ".join([*notes, "fixed bias, uniform start"])
     return found._asdict() | {"note": note, part("settings that were used"): values | {"threshold": THRESHOLD}}

@@ -1,5 +1,8 @@
-"""Write figures/predicted.csv: `python -m simulations.evidence.predicted_table [NAME ...]` draws the figures of the committed rows
-that look up what theory says, and keeps what they ask for; with names these only, beside what the table has."""
+"""Write figures/predicted.csv anew: `python -m simulations.evidence.predicted_table [NAME ...]`.
+
+It draws the figures of the committed rows that look up what theory says, and keeps what they ask for; with names of
+figures only these, beside what the table has.
+"""
 
 from __future__ import annotations
 

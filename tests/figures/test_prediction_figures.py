@@ -32,7 +32,7 @@ def test_predicted_is_the_theory_and_measured_the_mean_over_seeds() -> None:
     np.testing.assert_allclose([each.value for each in pairs["measured"]], [0.2, 0.5])
     expected = predicted_recovery_rate(64, 48, 3, 0.01, 6400, 2, [64, 256], center=True)
     np.testing.assert_allclose(pairs["predicted"], expected, rtol=1e-4)  # five digits are kept
-    np.testing.assert_allclose(predict_check.errors(pairs), expected - [0.2, 0.5], rtol=1e-3)
+    np.testing.assert_allclose(predict_check.errors(pairs), expected - [0.2, 0.5], atol=1e-5)
 
 
 def test_widths_are_compared_where_both_curves_pass_a_level() -> None:

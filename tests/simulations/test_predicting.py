@@ -7,11 +7,13 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from simulations.cli import main
+from theory.closed_forms import cap_probability
 from theory.plan import plan
-from theory.recovery_prediction import predict
+from theory.recovery_prediction import Success, predict
 
 SMALL = ["--n-features", "64", "--d-model", "48", "--n-samples", "6400", "--n-steps", "2"]
 RATES = ("predicted_recovery_rate", "learnable_fraction", "success_probability")
@@ -91,7 +93,17 @@ def test_plan_prints_a_setting_that_reaches_the_target(capsys: pytest.CaptureFix
     assert f"T = {expected.n_steps}, tau = 0.9, N/n = 100" in str(found["note"])
 
 
-def test_no_plan_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_chance_recovers_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--n-features", "64", "--d-model", "8", "--n-samples", "640", "--n-steps", "1", "--n-neurons"]
+    chance = 1 - (1 - float(cap_probability(8, 0.9))) ** 5_000
+    found = printed(capsys, "predict", *words, "5000")
+    assert f"chance: neurons that learn nothing recover {chance:.2g}" in str(found["note"])
+    assert "chance" not in str(printed(capsys, "predict", *words, "4")["note"])
+
+
+def test_no_plan_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    never = Success(np.array([-np.inf]), np.ones(1))
+    monkeypatch.setattr("theory.plan.success_by_step", lambda *sizes, **rest: [never] * 6)
     told = refused(capsys, "plan", "--n-features", "64", "--d-model", "8", "--sparsity", "8")
     assert "no plan: target_recovery=0.95 is predicted at no width" in told
     assert "target_recovery=1.0" in refused(capsys, "plan", "--target-recovery", "1")

@@ -167,13 +167,13 @@ def test_a_node_of_many_rivals_sums_independent_ones() -> None:
     np.testing.assert_allclose(along, (nodes.weight * c * nodes.fresh[0]).sum(1), rtol=1e-9)
 
 
-def test_plan_is_a_setting_that_reaches_its_target() -> None:
-    found = plan(128, 64, 3, 0.8)
-    assert found.n_samples == 12_800 and 1 <= found.n_steps <= 6
+@pytest.mark.parametrize("sizes", [(128, 64, 3), (64, 64, 4)])  # of the second the first candidate is refused
+def test_plan_is_a_setting_that_reaches_its_target(sizes: tuple[int, int, int]) -> None:
+    found = plan(*sizes, 0.8)
+    assert found.n_samples == 100 * sizes[0] and 1 <= found.n_steps <= 6
     assert found.predicted_recovery_rate >= 0.8
-    again = predicted_recovery_rate(
-        128, 64, 3, *found[:1], found.n_samples, found.n_steps, found.n_neurons, center=True
-    )
+    asked = (*sizes, found.target_frequency, found.n_samples, found.n_steps, found.n_neurons)
+    again = predicted_recovery_rate(*asked, center=True)
     assert again == pytest.approx(found.predicted_recovery_rate, rel=1e-13)
 
 
