@@ -45,7 +45,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     panels = figure.subplots(1, len(known), sharey=True, squeeze=False)[0]
     errors: list[float] = []
     for axes, (tau, name) in zip(panels, known.items(), strict=True):
-        largest = table.groupby("ratio")["n_features"].max()
+        largest = table.groupby("ratio")["n_features"].max().to_dict()
         for (ratio, n), part in table.groupby(["ratio", "n_features"]):
             style = styles[ratio] | {"marker": curves.MARKERS[int(np.searchsorted(sizes, float(str(n))))]}
             errors += _curve(axes, part, tau, name, style, theory=n == largest[ratio])

@@ -18,6 +18,7 @@ from theory.transitions import crossing
 Array = npt.NDArray[np.float64]
 RESULT = "feature_recovery_rate"
 SETTING = ("n_features", "d_model", "sparsity", "target_frequency", "n_samples", "n_steps", "center")
+FREE = (*SETTING, "n_neurons")
 COLOURS, MARKERS = {True: BLUE, False: ORANGE}, "os^Dv<>pPX"
 N_BINS = 5  # of equal length, of the predicted rate
 
@@ -30,8 +31,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     where the predicted one is in a fifth of its range.  The title has the root mean square and the mean of the error.
     Raises ValueError for rows without the columns it reads.
     """
-    free, needs = (*SETTING, "n_neurons"), ("target_frequency", "n_neurons")
-    table = checks.prepare(rows, free=free, needs=needs, results=(RESULT,))
+    needs = ("target_frequency", "n_neurons")
+    table = checks.prepare(rows, free=FREE, needs=needs, results=(RESULT,))
     pairs = compared(table)
     figure = new_figure(SINGLE_COLUMN, 4.3)
     axes = figure.subplots()

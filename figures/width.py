@@ -94,14 +94,16 @@ def _slope(x: Array, table: pd.DataFrame) -> str:
 
 
 def _points(axes: Axes, x: Array, table: pd.DataFrame, style: dict[str, Any], name: str) -> None:
-    """Draw required widths with intervals; one without an upper end is an open triangle at its lower end."""
+    """Draw required widths with intervals, medians joined; one without an upper end is a triangle at its lower end."""
     order = np.argsort(x)
     y, low, high = (table[each].to_numpy(dtype=float)[order] for each in (VALUE, LOW, HIGH))
     x = x[order]
     known, open_above = np.isfinite(low) & np.isfinite(high), np.isfinite(low) & ~np.isfinite(high)
     top = axes.get_ylim()[1]
     axes.vlines(x[known], low[known], np.minimum(high[known], top), color=style["color"], linewidth=0.9)
-    axes.plot(x, y, gid=name, **style)
+    axes.plot(x, y, gid=name, **(style | {"linestyle": ""}))
+    middle = pd.Series(y).groupby(x).median()  # over seeds
+    axes.plot(middle.index, middle, color=style["color"], linewidth=style["linewidth"])
     up = style | {"linestyle": "", "marker": "^", "markersize": 4, "markerfacecolor": "white"}
     seen = np.minimum(low, axes.get_ylim()[1] * 0.97)[open_above]  # still true of what lies above the panel
     axes.plot(x[open_above], seen, gid=f"{name}-at-least", **up)
