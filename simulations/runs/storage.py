@@ -92,7 +92,7 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, Row], int]:
                 raise StorageError(f"{len(values)} values, but should be {len(names)}")
             row, key = checked(dict(zip(names, values, strict=True)))
         except (ValueError, csv.Error) as error:
-            old = "; rows of version 1 are converted by python -m simulations.runs.convert"
+            old = "; these are rows of version 0.1.0: run the experiment again"
             hint = old if names and "arm" not in names and count > 1 else ""
             raise StorageError(f"{path}, line {count}: {error}{hint}") from None
         rows[key] = row

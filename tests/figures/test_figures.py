@@ -33,7 +33,7 @@ TRAINED = (
     "real_frequencies",
 )
 PANELS = {
-    **{"predict_check": 1, "plan_check": 1, "erosion": 1},
+    **{"predict_check": 1, "plan_check": 1, "erosion": 2},
     **{
         "basins": 4,
         "pre_bias": 1,
@@ -50,7 +50,7 @@ PANELS = {
         "lower_edge": 4,
         "assumptions": 1,
     },
-    **{"learnability": 8, "width": 3, "width_check": 1, "scaling": 3, "toy": 2, "resonance_trained": 4, "frontier": 3},
+    **{"learnability": 4, "width": 3, "width_check": 1, "scaling": 3, "toy": 2, "resonance_trained": 4, "frontier": 3},
     **{"consistency": 3, "sensitivity": 6, "time_to_recovery": 3, "synthsaebench": 6},
     **{"real_frontier": 4, "real_consistency": 3, "real_sensitivity": 2, "real_frequencies": 3},
 }
@@ -58,7 +58,7 @@ PANELS = {
 
 @pytest.fixture(autouse=True)
 def _quick_predictions(monkeypatch):
-    monkeypatch.setattr(scaling, "predicted", lambda *_, **__: 0.01)  # a second each
+    monkeypatch.setattr(scaling.predicted, "critical", lambda *_, **__: 0.01)  # a second each
 
 
 def small(recovery=0.5, status="ok", **changes):

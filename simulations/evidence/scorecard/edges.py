@@ -165,7 +165,7 @@ def edge_over_d(rows: pd.DataFrame) -> Finding:
     effect = least(over_seeds(each, len(found)) for each in found)
     verdict = sufficient(effect)
     short = "ends before the edge, with its constants taken as one" if effect.high < 0 else ""
-    note = remarks(loose(effect, "powers of n"), short or too_few(effect, verdict))
+    note = remarks(loose(effect, "powers of n"), short, too_few(effect, verdict))
     return Finding(effect, verdict, note, where(rows[named(rows).str.match("over d|both")]))
 
 
