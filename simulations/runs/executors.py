@@ -139,7 +139,7 @@ def dask(
         suspects = []
         futures = {client.submit(work, each, pure=False): each for each in batches}
         try:
-            for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
+            for future in as_completed(list(futures), loop=client.loop):
                 batch = futures.pop(future)
                 try:
                     yield future.result()
@@ -159,9 +159,7 @@ def _client(scheduler: str) -> Iterator[Any]:
     from distributed import Client
 
     try:
-        client: Any = Client(  # type: ignore[no-untyped-call]
-            scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False
-        )
+        client: Any = Client(scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"scheduler={scheduler!r} does not answer: {' '.join(str(error).split())}") from None
     try:
