@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export MPLBACKEND := Agg
+# Two workers on two cores: more threads would only get in each other's way.
+test portable: export OMP_NUM_THREADS := 1
 # Where results depend on the instruction set of the processor, if anywhere.
 NUMERICAL := tests/theory tests/simulations/autoencoders tests/simulations/test_evaluation.py \
 	tests/simulations/test_kernel.py tests/simulations/test_modified_ba.py tests/simulations/test_learnability.py \
