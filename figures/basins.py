@@ -31,9 +31,20 @@ STYLES: dict[str, dict[str, Any]] = {
     "learned": {"color": VERMILLION, "marker": "s", "markersize": 3.5, "linewidth": 1.1},
 }
 DEFAULT, PAPER, BIASED = "default", "the paper's form", "initial bias, b_pre "
-COLUMNS = {"b_pre": "pre_bias", "HTF": "high_target_frequency"}  # of other choices: their words
+FAST, LONGER, LARGER = f"{PAPER}, gain 0.1", f"{PAPER}, 4 times as long", f"{DEFAULT}, larger"
+COLUMNS = {"HTF": "high_target_frequency"}  # of other choices: their words
 DATA = ("n_features", "d_model", "sparsity", "support_law", "n_neurons", "n_samples", "learning_rate", "schedule")
-FREE = (*DATA, "start_frequency", "initial_bias", "pre_bias", "initial_scale", "gain", "high_target_frequency")
+FREE = (
+    *DATA,
+    "n_steps",
+    "batch_size",
+    "start_frequency",
+    "initial_bias",
+    "pre_bias",
+    "initial_scale",
+    "gain",
+    "high_target_frequency",
+)
 
 
 @styled
@@ -52,7 +63,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     grid = figure.subplots(len(ratios), len(worlds), squeeze=False, sharey="row", height_ratios=ratios)
     for world, column in zip(worlds, grid.T, strict=True):
         part = table[table["world"] == world]
-        sizes = checks.counts(part, n="n_features", d="d_model", M="n_neurons")
+        same = part[part["choice"] != LARGER]
+        sizes = checks.counts(same, n="n_features", d="d_model", M="n_neurons")
         column[0].set_title(f"{world}\n{sizes}")
         for axes, result in zip(column, LABELS, strict=False):
             _over_bias(axes, part, result)
@@ -60,22 +72,34 @@ def plot(rows: pd.DataFrame) -> Figure:
         _alone(column[-1], part, choices)
     for axes, label in zip(grid[:, 0], LABELS.values(), strict=False):
         axes.set_ylabel(label)
-    question = "Which basin does GBA fall into, a dense code or the features?"
-    notes = checks.title(*_answers(table), intervals.note(table["seed"].nunique()))
-    heading(figure, question, notes)
+    notes = checks.title(*_answers(table), "over the initial bias: gain 0.1", intervals.note(table["seed"].nunique()))
+    heading(figure, f"The start and the speed of control choose GBA's basin: {_speed(table)}", notes)
     legend_below(figure, _handles(table), 3)
     return figure
 
 
+def _mean(part: pd.DataFrame, choice: str) -> str:
+    """Return the mean recovery of a choice in words."""
+    found = part.loc[part["choice"] == choice, RECOVERY].mean()
+    return f"{found:.2f}" if pd.notna(found) else "not run"
+
+
+def _speed(table: pd.DataFrame) -> str:
+    """Return the recovery, mean over worlds, of the paper's form at both gains and of the default start."""
+    slow, fast, usual = (_mean(table, choice) for choice in (PAPER, FAST, DEFAULT))
+    return f"recovery from a bias of 0 is {slow} at gain 0.01, {fast} at 0.1; from a sparse start {usual}"
+
+
 def _answers(table: pd.DataFrame) -> list[str]:
-    """Return where half of the features are recovered with b_pre = 0, and what the default and the paper's form do."""
+    """Return by world where half of the features are recovered with b_pre = 0, and what larger sizes do."""
     found = []
     for world, part in table.groupby("world", sort=False):
         mine = part[part["choice"] == f"{BIASED}zero"]
         edge = border(mine.groupby("initial_bias")[RECOVERY].mean().dropna())
-        ends = [part.loc[part["choice"] == choice, RECOVERY].mean() for choice in (DEFAULT, PAPER)]
         told = f"{world}: border at a bias of {edge:.2f}" if pd.notna(edge) else f"{world}: no border seen"
-        found.append(f"{told} (default start {ends[0]:.2f}; from 0 as in the paper {ends[1]:.2f})")
+        larger = part[part["choice"] == LARGER]
+        at = f" (default at n = {larger['n_features'].iloc[0]}: {_mean(part, LARGER)})" if len(larger) else ""
+        found.append(told + at)
     return found
 
 
@@ -101,7 +125,7 @@ def _told(table: pd.DataFrame) -> list[str]:
     found = []
     for _, row in table.iterrows():
         choice = str(row["choice"])
-        if choice in (DEFAULT, PAPER):
+        if choice in (DEFAULT, LARGER) or choice.startswith(PAPER):
             found.append(choice)
         elif choice.startswith(BIASED):
             found.append("")

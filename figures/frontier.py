@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
-from figures import intervals, methods, searches, series
+from figures import firing, intervals, methods, searches
 from figures import rows as checks
 from figures.style import (
     BLUE,
     DOUBLE_COLUMN,
-    SMALL_FONT_SIZE,
     heading,
     legend_below,
     new_figure,
@@ -26,10 +24,6 @@ from figures.style import (
 
 UNEXPLAINED, RECOVERY = "fraction_variance_unexplained", "feature_recovery_rate"
 RESULTS = ("l0", UNEXPLAINED, RECOVERY)
-HISTOGRAMS = ("frequency_histogram_start", "frequency_histogram")
-# The bins of a histogram: never, then from 1e-5 in equal ratios; drawn, "never" is a bar of its own at the left.
-BIN_EDGES = np.geomspace(1e-5, 1.0, 21)
-NEVER = (3e-6, 6e-6)
 
 
 @styled
@@ -40,7 +34,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     for rows without the columns it reads, in which another setting varies.
     """
     free = ("learning_rate", "schedule")  # of each method, its own
-    checked = checks.prepare(rows, free=free, results=(*RESULTS, searches.AT_080), series=HISTOGRAMS, by_arm=True)
+    results = (*RESULTS, searches.AT_080)
+    checked = checks.prepare(rows, free=free, results=results, series=firing.HISTOGRAMS, by_arm=True)
     table, looks = methods.with_method(checked)
     table = searches.split(table)
     figure = new_figure(DOUBLE_COLUMN, 3.3)
@@ -94,22 +89,7 @@ def _answer(points: pd.DataFrame) -> str:
 
 
 def _frequencies(axes: Axes, usual: pd.DataFrame) -> None:
-    """Draw the share of neurons in each bin of firing frequency before and after training, mean over seeds."""
-    axes.set(xscale="log", xlim=(NEVER[0] * 0.7, 1.3), xlabel="firing frequency of a neuron", ylabel="share of neurons")
     axes.set_title("GBA before and after training")
-    for name, label, colour in zip(HISTOGRAMS, ("before", "after"), ("0.7", BLUE), strict=True):
-        counts = series.average(usual, name)[:, 0]
-        if not counts.size:
-            continue
-        if counts.size != BIN_EDGES.size:
-            raise ValueError(f"{name} has {counts.size} numbers, but should have {BIN_EDGES.size}")
-        share = counts / counts.sum()
-        style: dict[str, Any] = {"fill": name == HISTOGRAMS[0], "linewidth": 1.2, "color": colour}
-        axes.stairs(share[1:], BIN_EDGES, label=label, gid=name, **style)
-        axes.stairs(share[:1], NEVER, gid=f"{name}-never", **style)
+    firing.before_and_after(axes, usual, BLUE)
     if len(usual):
         axes.legend(loc="upper left", frameon=False, handlelength=1.2)
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks([np.sqrt(NEVER[0] * NEVER[1]), *10.0 ** np.arange(-4, 1)])
-    axes.set_xticklabels(["never", *(f"$10^{{{k}}}$" for k in range(-4, 1))], fontsize=SMALL_FONT_SIZE)
-    open_axes(axes, "y")

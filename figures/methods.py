@@ -32,6 +32,8 @@ LOOKS: dict[str, Look] = {
     "gba": Look("GBA", BLUE, "o"),
     "gba-quantile": Look("GBA quantile", SKY, "D"),
     "gba-below": Look("GBA quantile-below", SKY, "d", (0, (4, 1.5))),
+    "gba-arrived": Look("GBA (gain 0.1)", BLUE, "D"),
+    "gba-own-start": Look("GBA (from targets)", BLUE, "X", (0, (1.5, 1))),
     "gba-high": Look("GBA, frequencies too high", BLUE, "^", (0, (4, 1.5))),
     "gba-low": Look("GBA, frequencies too low", BLUE, "v", (0, (4, 1.5))),
     "ba": Look("BA", GREEN, "s"),

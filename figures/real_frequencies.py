@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
-from figures import boundaries, methods, real, series
-from figures.style import DOUBLE_COLUMN, SMALL_FONT_SIZE, heading, legend_below, new_figure, open_axes, styled
+from figures import boundaries, firing, methods, real, series
+from figures.style import DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, styled
 
-HISTOGRAMS = ("frequency_histogram_start", "frequency_histogram")
 PROFILE = "target_profile"
-# The bins of a histogram: never, then from 1e-5 in equal ratios; "never" is drawn as a bar of its own at the left.
-BIN_EDGES = np.geomspace(1e-5, 1.0, 21)
-NEVER = (3e-6, 6e-6)
 COLUMNS = 3
 
 
@@ -28,7 +21,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     Means over seeds; of each target the median over its neurons, with quartiles.  Raises ValueError for rows without
     the columns that it reads, or with histograms of other bins.
     """
-    table, looks = real.prepare(rows, ("control_error",), (*HISTOGRAMS, PROFILE))
+    table, looks = real.prepare(rows, ("control_error",), (*firing.HISTOGRAMS, PROFILE))
     n_panels = len(looks) + 1
     lines = -(-n_panels // COLUMNS)
     figure = new_figure(DOUBLE_COLUMN, 1.0 + 2.0 * lines)
@@ -58,22 +51,8 @@ def answer(table: pd.DataFrame, looks: dict[str, methods.Look]) -> str:
 
 
 def _histogram(axes: Axes, part: pd.DataFrame, look: methods.Look) -> None:
-    axes.set(xscale="log", xlim=(NEVER[0] * 0.7, 1.3), xlabel="firing frequency", title=look.label)
-    for name, colour in zip(HISTOGRAMS, ("0.7", look.colour), strict=True):
-        counts = series.average(part, name)[:, 0]
-        if not counts.size:
-            continue
-        if counts.size != BIN_EDGES.size:
-            raise ValueError(f"{name} has {counts.size} numbers, but should have {BIN_EDGES.size}")
-        share = counts / counts.sum()
-        style: dict[str, Any] = {"fill": name == HISTOGRAMS[0], "linewidth": 1.2, "color": colour}
-        axes.stairs(share[1:], BIN_EDGES, gid=name, **style)
-        axes.stairs(share[:1], NEVER, gid=f"{name}-never", **style)
-    axes.set_ylabel("share of neurons")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks([np.sqrt(NEVER[0] * NEVER[1]), *10.0 ** np.arange(-4, 1, 2)])
-    axes.set_xticklabels(["never", *(f"$10^{{{k}}}$" for k in range(-4, 1, 2))], fontsize=SMALL_FONT_SIZE)
-    open_axes(axes, "y")
+    axes.set_title(look.label)
+    firing.before_and_after(axes, part, look.colour, every=2)
 
 
 def _targets(axes: Axes, table: pd.DataFrame, looks: dict[str, methods.Look]) -> None:

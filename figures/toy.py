@@ -19,7 +19,11 @@ RATES = {0.8: searches.AT_080, 0.9: searches.AT_090}
 WRONG = (0.383, 0.039)
 REPORTED: dict[str, tuple[float, float]] = {"gba": (1.0, 1.0), "gba-high": WRONG, "gba-low": WRONG}
 REPORTED_K = {20: (1.0, 0.984), 30: (0.984, 0.242), 50: (0.945, 0.234)}  # of TopK
-KNOBS = {"high_target_frequency": ("HTF", "o", "-"), "low_target_frequency": ("LTF", "s", (0, (4, 1.5)))}
+KNOBS = (  # of GBA with control that has arrived
+    ("gba-arrived", "high_target_frequency", "HTF, sparse start", "o", "-"),
+    ("gba-own-start", "high_target_frequency", "HTF, started at targets", "X", (0, (1.5, 1))),
+    ("gba-arrived", "low_target_frequency", "LTF, sparse start", "s", (0, (4, 1.5))),
+)
 HEIGHT = 0.2
 FREE = ("n_neurons", "n_steps", "learning_rate", "schedule", "n_samples")
 
@@ -36,7 +40,10 @@ def plot(rows: pd.DataFrame) -> Figure:
     table, looks = methods.with_method(checks.prepare(rows, free=FREE, results=tuple(RATES.values()), by_arm=True))
     table = searches.split(table)
     seed = searches.search_seed(table)
-    swept = bool(((table["knob"] == "k") & (table["method"] == "topk")).any()) and "gba" in looks
+    swept = bool(((table["knob"] == "k") & (table["method"] == "topk")).any()) and {
+        "gba-arrived",
+        "gba-own-start",
+    } <= set(looks)
     figure = new_figure(DOUBLE_COLUMN, 1.2 + 0.26 * len(looks) + 2.0 * swept)
     ratios = [0.26 * len(looks) + 0.2, 1.8][: 1 + swept]
     grid = figure.subplots(1 + swept, 2, squeeze=False, height_ratios=ratios)
@@ -79,9 +86,9 @@ def _sweeps(panels: Any, table: pd.DataFrame, looks: dict[str, methods.Look], se
     searches.sweep(k, table[table["method"] == "topk"], seed, "k", looks["topk"], "k-topk")
     k.lines[-1].set_label(looks["topk"].label)
     k.plot(list(REPORTED_K), [each[1] for each in REPORTED_K.values()], gid="reported-k", **_reported())
-    for knob, (label, marker, dashes) in KNOBS.items():
-        look = methods.Look(label, looks["gba"].colour, marker, dashes)
-        searches.sweep(frequency, table[table["method"] == "gba"], seed, knob, look, knob)
+    for name, knob, label, marker, dashes in KNOBS:
+        look = methods.Look(label, looks[name].colour, marker, dashes)
+        searches.sweep(frequency, table[table["method"] == name], seed, knob, look, f"{name}-{knob}")
         frequency.lines[-1].set_label(f"GBA, {label}")
     for axes, text in ((k, "active neurons a sample, $K$"), (frequency, "target frequency")):
         axes.set(xscale="log", xlabel=text, ylim=(-0.03, 1.03))

@@ -54,6 +54,7 @@ GROUPS: dict[str, Knob] = {
     "low_target_frequency": Range(1e-4, 0.005),
 }
 K: dict[str, Knob] = {"k": Range(2, 50, whole=True)}
+AUXK: dict[str, Knob] = K | {"dead_samples": Range(2_000, 200_000, whole=True)}
 
 
 def _penalised(algorithm: str, low: float, high: float, **others: Knob) -> Method:
@@ -61,15 +62,21 @@ def _penalised(algorithm: str, low: float, high: float, **others: Knob) -> Metho
     return Method({"algorithm": algorithm}, {"penalty": Range(low, high), **others})
 
 
+ARRIVED: Point = {"algorithm": "gba", "gain": 0.1}
 METHODS: Mapping[str, Method] = {
     "gba": Method({"algorithm": "gba"}, CONTROL | GROUPS),
-    # Wrong frequencies (ours): a range far above, and one far below, those of the features.
-    "gba-high": Method({"algorithm": "gba", "high_target_frequency": 0.5, "low_target_frequency": 0.3}, {}),
-    "gba-low": Method({"algorithm": "gba", "high_target_frequency": 0.01, "low_target_frequency": 0.001}, {}),
+    # Control that has arrived: at the default gain, the paper's 0.01, biases are still on their way after 80 updates.
+    "gba-arrived": Method(ARRIVED, {}),
+    "gba-own-start": Method(ARRIVED | {"start_frequency": 0.9}, {}),  # every neuron starts at its own target
+    # Wrong frequencies (ours): a range far above, and one far below, those at which neurons at features fire.
+    "gba-high": Method(ARRIVED | {"high_target_frequency": 0.5, "low_target_frequency": 0.3}, {}),
+    "gba-low": Method(ARRIVED | {"high_target_frequency": 0.002, "low_target_frequency": 0.0002}, {}),
     "ba": Method({"algorithm": "ba"}, CONTROL | {"target_frequency": Range(0.002, 0.2)}),
     "topk": Method({"algorithm": "topk"}, K),
-    "topk-untied": Method({"algorithm": "topk-untied"}, K),
+    "topk-untied": Method({"algorithm": "topk-untied"}, AUXK),
     "batchtopk": Method({"algorithm": "batchtopk"}, K),
+    "batchtopk-untied": Method({"algorithm": "batchtopk-untied"}, AUXK),
+    "matryoshka": Method({"algorithm": "matryoshka"}, AUXK),
     "l1-untied": _penalised("l1-untied", 0.004, 4),
     "jumprelu-untied": _penalised("jumprelu-untied", 3e-4, 0.3, bandwidth=Range(0.001, 0.1)),
     "gated": _penalised("gated", 0.03, 30),

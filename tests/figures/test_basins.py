@@ -19,9 +19,9 @@ def test_every_choice_is_in_every_world(preset):
     for axes in columns[-1]:
         assert all(has(axes, f"alone-{y}") for y in range(len(ticks(columns[-1, 0].yaxis))))
     told = ticks(columns[-1, 0].yaxis)
-    assert told[:2] == ["default", "the paper's form"]
+    assert told[:3] == ["default", "the paper's form", "the paper's form, gain 0.1"]
     assert preset == "quick" or {"gain 0.1", "HTF 0.05", "schedule constant", "start frequency 0.1"} <= set(told)
-    assert any("a dense code or the features?" in each for each in said(figure))
+    assert any("the speed of control choose" in each for each in said(figure))
 
 
 def test_the_numbers_are_means_over_seeds():
@@ -52,6 +52,6 @@ def test_the_border_is_where_half_is_recovered():
     rows = rows_of("basins", "standard")
     mine = rows["arm"].str.endswith("b_pre zero")
     rows.loc[mine, "feature_recovery_rate"] = (rows.loc[mine, "initial_bias"] < -0.15).astype(float)
-    rows.loc[rows["arm"].str.endswith("default"), "feature_recovery_rate"] = 0.875
+    rows.loc[rows["arm"].str.endswith("default, larger"), "feature_recovery_rate"] = 0.875
     told = " ".join(said(basins.plot(rows)))
-    assert "toy: border at a bias of -0.15 (default start 0.88; from 0 as in the paper" in told.replace("\n", " ")
+    assert "toy: border at a bias of -0.10 (default at n = 160: 0.88)" in " ".join(told.split())

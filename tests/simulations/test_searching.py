@@ -80,7 +80,8 @@ def test_winners_are_those_of_the_committed_search(name: str) -> None:
         score = score - rows["samples_to_recovery_090"].astype(float).fillna(1e12)
     order = rows.assign(score=score, trial=rows["arm"].str.rsplit(" ", n=1).str[-1].astype(int))
     best = order.sort_values(["score", "trial"], ascending=[False, True]).groupby(order["arm"].str.split(", ").str[0])
-    assert best["trial"].first().to_dict() == EXPERIMENTS[name].BEST
+    searched_for = best.size()[best.size() > 1].index  # forms of GBA that are not searched have one trial
+    assert best["trial"].first()[searched_for].to_dict() == EXPERIMENTS[name].BEST
 
 
 def test_what_is_trained_from_several_starts_are_the_winners_of_the_frontier() -> None:

@@ -37,11 +37,12 @@ class Controlled(Tied):
     """A tied autoencoder whose biases are moved by a controller of the firing frequencies, never by a gradient.
 
     Defaults (ours; measured in the experiment `basins`).  One-sided control never raises the bias of a neuron that
-    fires, so that training stays near the bias level it starts at: from 0 with b_pre = 0 it ends in a dense code, which
-    meets every target; with b_pre learned it leaves that only by an overshoot of b_pre.  So all neurons start where the
-    sparsest group has to end, at the quantile of u of the lowest target, as the theorem's start at theirs: a random
-    direction then fires far less often than a feature occurs, and what a neuron learns from is nearly all its own.
-    A frozen b_pre = 0, as in the theorem, has no overshoot, and keeps features that are nearly always active out of it.
+    fires.  From a bias of 0 it can end in a dense code that meets every target and holds no feature: always with
+    b_pre = 0; with b_pre learned where control is slow (gain 0.01, however long), while fast control (0.1) gets past
+    it.  So all neurons start where the sparsest group has to end, at the quantile of u of the lowest target, as the
+    theorem's start at theirs: a random direction then fires far less often than a feature occurs, and what a neuron
+    learns from is nearly all its own.  High targets are then upper limits that are seldom met.
+    A frozen b_pre = 0, as in the theorem, keeps features that are nearly always active out of it.
     Starting sparse, gradients are rare: hence the rate 0.01, which the linear schedule ends.
     The paper's literal form: initial_bias=0, pre_bias="learned", learning_rate=0.001, schedule="constant".
     """

@@ -21,6 +21,7 @@ from simulations.evidence.scorecard.verdicts import Finding, above, below, remar
 RECOVERED, RECOVERED_080 = "feature_recovery_rate", "feature_recovery_rate_080"
 L0, UNEXPLAINED = "l0", "fraction_variance_unexplained"
 TOPK = ("topk", "topk-untied")
+NO_GAIN = 1e-4  # with less, biases do not move
 WORKS = 0.9  # recovery at 0.9 from which a setting works
 
 
@@ -118,8 +119,8 @@ def fired_frequency(rows: pd.DataFrame) -> float:
 
 
 def wrong_frequencies(rows: pd.DataFrame, wrong: str) -> Finding:
-    """Return GBA minus itself with wrong frequencies, all else at the defaults, recovery at 0.9."""
-    ours, theirs = fresh(rows, "gba, trial 0"), fresh(rows, f"{wrong}, trial 0")
+    """Return GBA minus itself with wrong frequencies, both with control that has arrived, recovery at 0.9."""
+    ours, theirs = fresh(rows, "gba-arrived, trial 0"), fresh(rows, f"{wrong}, trial 0")
     effect = _difference(ours, theirs, RECOVERED)
     note = f"{ours[RECOVERED].mean():.3f} against {theirs[RECOVERED].mean():.3f}"
     return _finding(effect, above(effect, 0.25), where(pd.concat([ours, theirs])), note)
@@ -151,15 +152,41 @@ def _range(rows: pd.DataFrame, method: str, knob: str) -> pd.Series:
     return pd.Series(found, dtype=float)
 
 
-def range_of_frequencies(rows: pd.DataFrame) -> Finding:
-    """Return the decades of HTF or of LTF over which GBA works, the fewer of both, minus those of K of TopK."""
-    high, low, k = (
-        _range(rows, *each)
-        for each in (("gba", "high_target_frequency"), ("gba", "low_target_frequency"), ("topk", "k"))
-    )
-    effect = paired(pd.concat([high, low], axis=1).min(axis=1), k)
-    note = f"decades: HTF {high.mean():.2f}, LTF {low.mean():.2f}, K {k.mean():.2f}"
-    return _finding(effect, above(effect, 0.0), where(arms(rows, "gba, high")), note)
+SHORT = {"high_target_frequency": "HTF", "low_target_frequency": "LTF"}
+
+
+def range_of_frequencies(rows: pd.DataFrame, method: str, knobs: Sequence[str]) -> Finding:
+    """Return the decades over which a form of GBA works, the fewest of several knobs, minus those of K of TopK."""
+    ours = {knob: _range(rows, method, knob) for knob in knobs}
+    k = _range(rows, "topk", "k")
+    effect = paired(pd.DataFrame(ours).min(axis=1), k)
+    told = ", ".join(f"{SHORT[knob]} {found.mean():.2f}" for knob, found in ours.items())
+    note = f"decades: {told}, K {k.mean():.2f}"
+    return _finding(effect, above(effect, 0.0), where(arms(rows, f"{method}, ")), note)
+
+
+def defaults_recover(rows: pd.DataFrame) -> Finding:
+    """Return recovery at 0.9 of the defaults at sizes that they were not chosen at: the worst world of each seed."""
+    found = rows[named(rows).str.endswith(", default, larger")]
+    if found.empty:
+        raise ValueError("no rows of arms '..., default, larger'")
+    effect = over_seeds(found.groupby("seed")[RECOVERED].min())
+    means = found.groupby(found["arm"].str.partition(", ")[0], sort=False)[RECOVERED].mean()
+    note = ", ".join(f"{world} {value:.3f}" for world, value in means.items())
+    return _finding(effect, above(effect, 0.95), where(found), note)
+
+
+def adaptation(rows: pd.DataFrame, ours: str, theirs: str) -> Finding:
+    """Return recovery at 0.9 of an arm minus that of one whose biases stay where they start, mean over worlds."""
+    still = rows["gain"] < NO_GAIN
+    on = rows[named(rows).str.endswith(f", {ours}") & ~still]
+    off = rows[named(rows).str.endswith(f", {theirs}") & still]
+    if on.empty or off.empty:
+        raise ValueError(f"no rows of arms '..., {ours}', or of '..., {theirs}' at a gain of nearly 0")
+    left, right = (part.groupby("seed")[RECOVERED].mean() for part in (on, off))
+    effect = paired(left, right)
+    note = f"{left.mean():.3f} against {right.mean():.3f}"
+    return _finding(effect, above(effect, 0.0), where(pd.concat([on, off])), note)
 
 
 def frontier_gap(rows: pd.DataFrame, other: str) -> pd.Series:
