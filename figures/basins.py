@@ -87,7 +87,7 @@ def _mean(part: pd.DataFrame, choice: str) -> str:
 def _speed(table: pd.DataFrame) -> str:
     """Return the recovery, mean over worlds, of the paper's form at both gains and of the default start."""
     slow, fast, usual = (_mean(table, choice) for choice in (PAPER, FAST, DEFAULT))
-    return f"recovery from a bias of 0 is {slow} at gain 0.01, {fast} at 0.1; from a sparse start {usual}"
+    return f"from 0 it recovers {slow} (gain 0.01) or {fast} (0.1),\nfrom a sparse start {usual}"
 
 
 def _answers(table: pd.DataFrame) -> list[str]:

@@ -48,7 +48,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     notes = [checks.counts(table, n="n_features", d="d_model"), "centred data"]
     heading(
         figure,
-        "Do weak features take more neurons, and does their own level decide?",
+        "Do weak features take more neurons, and what makes a feature weak?",
         checks.title(*notes, _answer(points)),
     )
     return figure

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,6 +25,7 @@ from figures.style import (
 )
 
 UNEXPLAINED, RECOVERY = "fraction_variance_unexplained", "feature_recovery_rate"
+TIED = ("ba", "topk", "batchtopk", "l1", "jumprelu")  # as GBA is
 RESULTS = ("l0", UNEXPLAINED, RECOVERY)
 
 
@@ -75,17 +78,23 @@ def _frontier(axes: Axes, part: pd.DataFrame, look: methods.Look, name: str, col
 
 
 def _answer(points: pd.DataFrame) -> str:
-    """Return which method leaves least unexplained at the L0 of each of GBA's points, by the means over seeds."""
+    """Return at how many of GBA's points it leaves least unexplained, by the means over seeds; then of tied weights."""
     lines = {}
     for name, part in points[points["l0"] > 0].groupby("method"):
         means = part[["l0", UNEXPLAINED]].apply(np.log).groupby(part["arm"]).mean().sort_values("l0")
         lines[str(name)] = means.to_numpy(dtype=float)
     own = lines.pop("gba", np.empty((0, 2)))
-    ahead = sum(
+    tied = {name: line for name, line in lines.items() if name in TIED}
+    text = f"GBA reconstructs best at {_ahead(own, lines)} of its {len(own)} points"
+    return f"{text}, at {_ahead(own, tied)} among tied weights" if tied and len(tied) < len(lines) else text
+
+
+def _ahead(own: npt.NDArray[np.float64], lines: Mapping[str, npt.NDArray[np.float64]]) -> int:
+    """Return at how many points (log L0, log FVU) all lines of the kind lie above, interpolated."""
+    return sum(
         all(y < np.interp(x, other[:, 0], other[:, 1], left=np.inf, right=np.inf) for other in lines.values())
         for x, y in own
     )
-    return f"GBA reconstructs best at {ahead} of its {len(own)} points"
 
 
 def _frequencies(axes: Axes, usual: pd.DataFrame) -> None:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from figures import boundaries, phase, predicted
 from figures import rows as checks
 from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, colour_bar, heading, legend_below, new_figure, styled
+from theory.transitions import crossing
 
 RESULT = "learnable_fraction"
 LABEL = "share of features that hold a neuron on them"
@@ -59,13 +60,39 @@ def plot(rows: pd.DataFrame) -> Figure:
     centred = [name for name, _ in checks.by_centring(table) if name]
     steps, samples = checks.counts(table, T="n_steps"), checks.share_of_n(table, "n_samples", "N")
     notes = (f"colours: {centred[-1]}" if centred else "", "$\\tau$ = 0.9", steps, samples)
-    heading(figure, "Which features hold a neuron that was started on them?", checks.title(*notes))
+    heading(figure, f"Which features hold a neuron that was started on them?{answer(slices)}", checks.title(*notes))
     names = {True: "a share of 1/2, centred data", False: "a share of 1/2, not centred"}
     halves = [phase.half_handle(names[each], HALF[each]) for each in sorted(table["center"].unique(), reverse=True)]
     theory = phase.prediction_handle("predicted by theory")
     handles = [*boundaries.legend_handles(shown, width=False), *halves, theory, *phase.legend_handles(grids)]
     legend_below(figure, handles, 4 if wide else 2, boundaries.TITLE)
     return figure
+
+
+def answer(slices: list[tuple[str, pd.DataFrame]]) -> str:
+    """Return in words with which powers of d and of n the critical p moves: least-squares slopes, over s and slices.
+
+    Of centred data where there are any; the critical p is that at which the mean over seeds of the share passes 1/2.
+    """
+    told = []
+    for symbol, column in (("d", "d_model"), ("n", "n_features")):
+        parts = [part[part["center"] == part["center"].max()] for name, part in slices if name == column]
+        slopes = [_slope(each, column) for part in parts for _, each in part.groupby("sparsity")]
+        known = sorted({f"{each:.1f}".replace("-0.0", "0.0") for each in slopes if np.isfinite(each)}, key=float)
+        if known:
+            powers = (f"${symbol}^{{{each}}}$" for each in dict.fromkeys((known[0], known[-1])))
+            told.append(f"{' to '.join(powers)}")
+    return f" Those below a critical p that goes as {' and as '.join(told)}" if told else ""
+
+
+def _slope(part: pd.DataFrame, column: str) -> float:
+    """Return the slope of the log of the critical p over the log of a column, nan where there are less than two."""
+    points = []
+    for value, cells in part.groupby(column):
+        rates = cells.groupby("target_frequency")[RESULT].mean().dropna()
+        points.append((float(str(value)), crossing(rates.index.to_numpy(), rates.to_numpy())))
+    x, y = np.log([each for each in points if np.isfinite(each[1])]).reshape(-1, 2).T
+    return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 else float("nan")
 
 
 def _slices(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

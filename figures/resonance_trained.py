@@ -27,6 +27,7 @@ from figures.style import (
     plain_log,
     styled,
 )
+from theory.closed_forms import chance_recovery_rate
 from theory.transitions import crossing
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -34,7 +35,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "two-sided": {"color": VERMILLION, "marker": "^"},
     "one-sided, slow": {"color": GREEN, "marker": "s"},
 }
-LONGER, HALF = ", longer", 0.5
+LONGER, HALF, CHANCE = ", longer", 0.5, 0.05
+DASHES = ("-", (0, (5, 1.5)), (0, (3, 1.5)), (0, (1, 1.5)))
 FREE = ("target_frequency", "d_model", "n_features", "n_neurons", "n_steps", "n_samples", "start_frequency")
 
 
@@ -52,7 +54,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     maps = [
         (str(name), part)
         for (_, name), part in table.groupby(["n_features", "arm"], sort=False)
-        if len(part["d_model"].unique()) > 1
+        if len(part["d_model"].unique()) > 1 and not str(name).endswith(LONGER)
     ]
     low = table[arm.str.removesuffix(LONGER).isin(LOOKS)]
     low = low[(low["target_frequency"] == low["target_frequency"].min()) & low["d_model"].isin(_lengthened(low))]
@@ -71,7 +73,7 @@ def plot(rows: pd.DataFrame) -> Figure:
         colour_bar(figure, mesh, list(panels[:lines].flat))
     _edges(panels[lines, 0], maps)
     _ends(panels[lines, 1], low)
-    heading(figure, f"Is resonance of trained BA a band of $p$? {_answer(maps)}", _notes(table))
+    heading(figure, f"Is resonance of trained BA a band of $p$? {_answer(table, maps)}", _notes(table))
     _legend(figure, [name for name, _ in maps], low, cells)
     return figure
 
@@ -161,22 +163,27 @@ def _edge(axes: Axes, points: list[_Edge], name: str, look: dict[str, Any]) -> N
 
 
 def _ends(axes: Axes, low: pd.DataFrame) -> None:
-    """Draw recovery at the lowest p over the samples of training, a line a control."""
+    """Draw recovery at the lowest p over the samples of training: a line a control and dimension.
+
+    Where a control was trained for one length only there is a point.
+    """
     p, n = low["target_frequency"].min(), low["n_features"].max()
-    d = checks.counts(low, d="d_model") if len(low["d_model"].unique()) == 1 else ""
-    axes.set_title(checks.title(f"$p$ = {p * n:.2g}$/n$", d) if len(low) else "")
+    dimensions = sorted(low["d_model"].unique())
+    axes.set_title(checks.title(f"$p$ = {p * n:.2g}$/n$", _of_each("d", dimensions)) if len(low) else "")
     axes.set(xscale="log", xlabel="samples of training", ylabel="recovery (cosine > 0.9)", ylim=(-0.03, 1.03))
     for name, look in LOOKS.items():
-        part = low[low["arm"].str.removesuffix(LONGER) == name]
-        points = [
-            (float(each["n_samples"].iloc[0]), intervals.mean(each[phase.RECOVERY], 0, 1))
-            for _, each in part.groupby("n_samples")
-        ]
-        for N, each in points:
-            intervals.bar(axes, N, each, color=look["color"])
-        if points:
+        own = low[low["arm"].str.removesuffix(LONGER) == name]
+        for d, part in own.groupby("d_model"):
+            place = dimensions.index(d)
+            points = [
+                (float(each["n_samples"].iloc[0]), intervals.mean(each[phase.RECOVERY], 0, 1))
+                for _, each in part.groupby("n_samples")
+            ]
+            for N, each in points:
+                intervals.bar(axes, N, each, color=look["color"])
             xy = [(N, each.value) for N, each in points]
-            axes.plot(*zip(*xy, strict=True), markersize=4, linewidth=1.1, gid=f"end-{name}", **look)
+            dashes: dict[str, Any] = {"linestyle": DASHES[place % len(DASHES)], "gid": f"end-{name}-{d:.0f}"}
+            axes.plot(*zip(*xy, strict=True), markersize=4, linewidth=1.1, **look, **dashes)
     if len(low):
         axes.set_xlim(low["n_samples"].min() / 1.5, low["n_samples"].max() * 1.5)
         values = sorted(low["n_samples"].unique())
@@ -185,15 +192,31 @@ def _ends(axes: Axes, low: pd.DataFrame) -> None:
     open_axes(axes, "both")
 
 
-def _answer(maps: list[tuple[str, pd.DataFrame]]) -> str:
-    """Return at how many dimensions from sqrt(n) on both edges lie inside the grid, at every seed, by arm."""
+def _of_each(symbol: str, values: list[float]) -> str:
+    return f"${symbol}$ = {', '.join(f'{each:,.0f}' for each in values)}" + " (solid to dotted)" * (len(values) > 1)
+
+
+def _answer(table: pd.DataFrame, maps: list[tuple[str, pd.DataFrame]]) -> str:
+    """Return which share of the best recovery is kept at the ends of p after the longest training, greatest over d."""
     told = []
     for name, part in maps:
-        found = edges(part)
-        found = found[found["d_model"] ** 2 >= part["n_features"].iloc[0]]
-        whole = found.groupby("d_model")[["low", "high"]].agg(lambda each: each.notna().all())
-        told.append(f"{int(whole.all(axis=1).sum())} of {len(whole)} ({name})")
-    return rf"Two edges at {', '.join(told)} $d$ above $\sqrt{{n}}$" if told else "no map"
+        longer = table[table["arm"] == name + LONGER]
+        shares = [kept for _, each in part.groupby(["n_features", "d_model"]) if (kept := _kept(each, longer))]
+        low, high = (max(each[k] for each in shares) for k in (0, 1)) if shares else (math.nan, math.nan)
+        told += [f"{low:.0%} and {high:.0%} ({name})"] if shares else []
+    return rf"At its lowest and highest $p$ at most {', '.join(told)} of the best is left" if told else "no map"
+
+
+def _kept(cells: pd.DataFrame, longer: pd.DataFrame) -> tuple[float, float] | None:
+    """Return recovery at the lowest and the highest p over the best of one dimension, None where that tells nothing."""
+    n, d, m = (float(cells[name].iloc[0]) for name in ("n_features", "d_model", "n_neurons"))
+    means = cells.groupby("target_frequency")[phase.RECOVERY].mean().dropna()
+    if d * d < n or len(means) < 3 or means.max() < HALF or chance_recovery_rate(d, m, 0.9) > CHANCE:
+        return None
+    same = pd.concat([cells, longer[(longer["d_model"] == d) & (longer["n_features"] == n)]])
+    ends = [same[same["target_frequency"] == each] for each in (means.index[0], means.index[-1])]
+    low, high = (float(e.loc[e["n_steps"] == e["n_steps"].max(), phase.RECOVERY].mean() / means.max()) for e in ends)
+    return low, high
 
 
 def _legend(figure: Figure, names: list[str], low: pd.DataFrame, cells: list[phase.Cells]) -> None:

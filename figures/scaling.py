@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from theory.transitions import crossing, transition_width
 
 FOLLOWS = ("d_model", "target_frequency", "n_samples", "n_neurons")
 RESULT = "learnable_fraction"
+APART = 0.25  # ours: exponents that differ by more are others
 
 
 def transitions(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +68,8 @@ def plot(rows: pd.DataFrame) -> Figure:
         _prediction(left, part, styles[s]["color"])
         if center:
             _exponent(left, part, upper_edge_exponent(float(str(s))), styles[s]["color"])
-    for center, part in critical_dimensions(table).groupby("center"):
+    critical = critical_dimensions(table)
+    for center, part in critical.groupby("center"):
         style = {"color": "0.2", "marker": "o", "markersize": 3.2, "linewidth": 1.1}
         right.plot(part["n_features"], part["critical"], **(style | _face(bool(center), "0.2")))
         if center:
@@ -80,9 +83,38 @@ def plot(rows: pd.DataFrame) -> Figure:
     _decorate(right, "critical $d$ ($s = 3$, $p = 1/n$)", sizes)
     where = ("where the learnable fraction passes 1/2", "$\\tau$ = 0.9", checks.counts(table, T="n_steps"))
     notes = checks.title(*where, checks.share_of_n(table, "n_samples", "N"))
-    heading(figure, "How do the transitions of learnability move with n?", notes)
+    heading(figure, f"Do critical p and d move with n as the theorem's band?{answer(points, critical)}", notes)
     legend_below(figure, _legend(styles), 4)
     return figure
+
+
+def answer(points: pd.DataFrame, dimensions: pd.DataFrame) -> str:
+    """Return in words the powers of n of the critical p and d, beside those of the theorem, of centred data if any."""
+    told, theorem, apart = [], {}, []
+    points, dimensions = (each[each["center"] == each["center"].max()] for each in (points, dimensions))
+    slopes = {s: _slope(part) for s, part in points.groupby("sparsity")}
+    known = {s: each for s, each in slopes.items() if np.isfinite(each)}
+    if known:
+        theorem = {s: upper_edge_exponent(float(str(s))) for s in known}
+        apart = [abs(each - theorem[s]) > APART for s, each in known.items()]
+        told.append(f"p ~ {_powers(known.values())} (theorem: {_powers(theorem.values())})")
+    if np.isfinite(slope := _slope(dimensions)):
+        apart.append(abs(slope - CRITICAL_DIMENSION_EXPONENT) > APART)
+        told.append(f"d ~ {_powers([slope])} ({_powers([CRITICAL_DIMENSION_EXPONENT])})")
+    verdict = " No:" if all(apart) else " Yes:" if not any(apart) else ""
+    return f"{verdict} {', '.join(told)}" if told else ""
+
+
+def _powers(exponents: Iterable[float]) -> str:
+    """Return "$n^{0.1}$", or the least and the greatest of several."""
+    known = sorted(exponents)
+    return " to ".join(dict.fromkeys(f"$n^{{{each + 0.0:.2f}}}$" for each in (known[0], known[-1])))
+
+
+def _slope(part: pd.DataFrame) -> float:
+    known = part.dropna(subset=["critical"])
+    x, y = np.log(known[["n_features", "critical"]].to_numpy(dtype=float)).T
+    return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 else np.nan
 
 
 def _face(center: bool, colour: Any) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     target = table["target_recovery"].dropna()
     share = f"{target.iloc[0]:.0%} of the features" if len(target) else "the features"
     base = f"{checks.counts(over_p, n='n_features', d='d_model')} (left and right)" if len(over_p) else ""
-    heading(figure, f"How many neurons recover {share}?", checks.title(base, "$d = n/2$ (middle)"))
+    question = f"How many neurons recover {share}?{answer(probed)}"
+    heading(figure, question, checks.title(base, "$d = n/2$ (middle)"))
     curves = [Line2D([], [], label=f"$s$ = {s:.0f}", **style) for s, style in styles.items()]
     label = rf"sufficient: $n\,p^{{-s/(1-\varepsilon)^2}}$, $\varepsilon$ = {EPSILON:g}"
     theorem = Line2D([], [], color="0.35", linestyle="--", linewidth=0.9, label=label)
@@ -77,6 +78,17 @@ def plot(rows: pd.DataFrame) -> Figure:
     told = Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label="predicted by theory")
     legend_below(figure, [*curves, theorem, told, most, *phase.legend_handles(grids)], 5)
     return figure
+
+
+def answer(probed: pd.DataFrame) -> str:
+    """Return in words the range of the required widths that are known, and how far below n p^(-s): means over seeds."""
+    n, s, p = (probed[name].astype(float) for name in ("n_features", "sparsity", "target_frequency"))
+    told = pd.DataFrame({"value": probed[VALUE], "spare": np.log10(n) - s * np.log10(p) - probed[VALUE]})
+    cells = told.groupby([n, s, p, probed["center"].astype(bool)]).mean()
+    if not len(cells) or not np.isfinite(cells["value"]).any():
+        return ""
+    low, high, spare = cells["value"].min(), cells["value"].max(), cells["spare"].min()
+    return f" $10^{{{low:.1f}}}$ to $10^{{{high:.1f}}}$, {spare:.1f} decades or more below the sufficient width"
 
 
 def _theorem(n: Array, d: Array, s: float, p: Array) -> Array:

@@ -15,6 +15,7 @@ RESULTS = (
     *("feature_recovery_rate", "feature_recovery_rate_080", "l0", "fraction_variance_unexplained", "consistency"),
     *("consistency_top", "consistency_chance", "learnable_fraction", "log10_required_width", "mean_bias"),
     *("recovery_up_to_shift", "f1_score", "mcc", "uniqueness", "precision", "recall", "measured_sparsity"),
+    "measured_cooccurrence",
     *("log10_required_width_low", "log10_required_width_high", "predicted_recovery_rate"),
     *("predicted_recovery_rate_low", "predicted_recovery_rate_high", "kept_fraction", "changed_fraction"),
     "mixed_fraction",
@@ -41,7 +42,7 @@ def made_up(cell):
     found = {"feature_recovery_rate": frr / 2, "feature_recovery_rate_080": frr, "frequency_profile": PROFILE}
     found |= {"recovery_up_to_shift": frr} if trained else {}
     found |= {name: frr for name in ("f1_score", "mcc", "uniqueness", "precision", "recall")} if trained else {}
-    found |= {"measured_sparsity": 3.0}
+    found |= {"measured_sparsity": 3.0, "measured_cooccurrence": frr}
     found |= {name: " ".join(f"{each:g}" for each in history) for name in SERIES[:2]}
     for unit, scale in (("samples", 1e5), ("seconds", 10)):
         found |= {f"{unit}_to_recovery_{level}": scale * (1 + frr) for level in ("090", "099")}

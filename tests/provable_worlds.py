@@ -95,23 +95,6 @@ def below_three(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
     return frame(rows())
 
 
-def width_at_fixed_frequency(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    """M* ~ n^(1 + effect) at fixed p, close to n p^(-s)."""
-    name = "log10_required_width"
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            slope = 1 + effect + BETWEEN * rng.standard_normal()
-            for n in (64, 128, 256, 512):
-                value = 8.5 + slope * math.log10(n / 64) + WITHIN * rng.standard_normal()
-                told = {name: value, f"{name}_low": value - 0.1, f"{name}_high": value + 0.1}
-                where = "over p" if n == 128 else "over n, fixed p"
-                yield {"seed": seed, "arm": where, "n_features": n, "target_frequency": 0.003} | told
-            yield {"seed": seed, "arm": "over p", "target_frequency": 0.01} | told
-
-    return frame(rows())
-
-
 def _clusters(rng: Rng, seeds: Sequence[int], sizes: Sequence[tuple[int, int]], critical: Any) -> pd.DataFrame:
     """Rows of clusters (n, size), in which half is lost at rho = critical(n, size, luck) with the luck of the seed."""
 

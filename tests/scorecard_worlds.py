@@ -96,34 +96,35 @@ def lower_edge(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
     return frame(rows())
 
 
-def _width(log10_width: float) -> dict[str, Any]:
+def width(arm: str) -> World:
+    """A width the effect's decades below n p^(-s) in each cell of a slice, which has the growth of that bound."""
+
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            for seed in seeds:
+                luck = BETWEEN * rng.standard_normal()
+                for s, n, p in CELLS[arm]:
+                    value = math.log10(n) - s * math.log10(p) - effect - luck + WITHIN * rng.standard_normal()
+                    # At fixed p the cells over p are part of the slice.
+                    where = "over p" if arm == "over n, fixed p" and n == 128 else arm
+                    yield {"seed": seed, "arm": where, "sparsity": s, "n_features": n, "target_frequency": p,
+                           **required(value)}  # fmt: skip
+
+        return frame(rows())
+
+    return world
+
+
+def required(log10_width: float) -> dict[str, Any]:
     name = "log10_required_width"
     return {name: log10_width, f"{name}_low": log10_width - 0.1, f"{name}_high": log10_width + 0.1}
 
 
-def width_in_frequency(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    """Slopes of s times the effect, for two sparsities; close to n p^(-s), so that nothing is trivial."""
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            for s in (3, 5):
-                slope = s * (effect + BETWEEN * rng.standard_normal())
-                for p in (0.001, 0.003, 0.01, 0.03):
-                    value = 1 - slope * math.log10(p) + WITHIN * rng.standard_normal()
-                    yield {"seed": seed, "arm": "over p", "sparsity": s, "target_frequency": p} | _width(value)
-
-    return frame(rows())
-
-
-def width_in_n(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    def rows() -> Iterator[dict[str, Any]]:
-        for seed in seeds:
-            slope = effect + 1 + 3 * 0.8 + BETWEEN * rng.standard_normal()
-            for n in (64, 128, 256, 512):
-                value = 5 + slope * math.log10(n / 64) + WITHIN * rng.standard_normal()
-                yield {"seed": seed, "arm": "over n", "n_features": n, "target_frequency": n**-0.8} | _width(value)
-
-    return frame(rows())
+CELLS = {
+    "over p": [(s, 128, p) for s in (3, 5) for p in (0.001, 0.003, 0.01, 0.03)],
+    "over n": [(3, n, n**-0.8) for n in (128, 256, 512, 1_024)],
+    "over n, fixed p": [(3, n, 0.003) for n in (128, 256, 512, 1_024)],
+}
 
 
 def activations(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
@@ -162,29 +163,63 @@ def toy(left: str, right: str) -> World:
     return world
 
 
-def range_of_frequencies(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    """Steps from recovery 1 to 0 in each knob: K works over half a decade, HTF and LTF over `effect` decades more."""
-    knobs = {"gba, high_target_frequency": 0.006, "gba, low_target_frequency": 0.0002, "topk, k": 1.0}
+def range_of_frequencies(*frequencies: str) -> World:
+    """Steps from recovery 1 to 0 in each knob: K works over half a decade, `frequencies` over `effect` more."""
+    lows = {"high_target_frequency": 0.006, "low_target_frequency": 0.0002, "k": 1.0}
+    knobs = {arm: lows[arm.split(", ")[1]] for arm in (*frequencies, "topk, k")}
+
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            for seed in (0, *(1 + each for each in seeds)):
+                luck = BETWEEN * rng.standard_normal()
+                for name in sorted({arm.split(", ")[0] for arm in knobs}):
+                    for trial in range(1 + (seed == 0) * (name == "topk")):
+                        rate = 0.2 if trial else 1.0
+                        yield lows | {"seed": seed, "arm": f"{name}, trial {trial}", "feature_recovery_rate": rate,
+                                      "feature_recovery_rate_080": rate, "algorithm": name}  # fmt: skip
+                for knob, low in knobs.items():
+                    width = 0.5 if knob == "topk, k" else 0.5 + effect + luck
+                    name, setting = knob.split(", ")
+                    for share in (width / 2, width, width + 0.01, 2.0) if seed else ():
+                        rate = float(share <= width)
+                        yield lows | {"seed": seed, "arm": f"{knob} {share}", setting: low * 10**share,
+                                      "algorithm": name, "feature_recovery_rate": rate,
+                                      "feature_recovery_rate_080": rate}  # fmt: skip
+
+        return frame(rows())
+
+    return world
+
+
+def defaults(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Recovery `effect` of the defaults at a larger size in one of three worlds, and less elsewhere."""
 
     def rows() -> Iterator[dict[str, Any]]:
-        for seed in (0, *(1 + each for each in seeds)):
-            luck = BETWEEN * rng.standard_normal()
-            own = {knob.split(", ")[1]: value for knob, value in knobs.items()}
-            for name in ("gba", "topk"):
-                yield own | {"seed": seed, "arm": f"{name}, trial 0", "feature_recovery_rate": 1.0,
-                             "feature_recovery_rate_080": 1.0, "algorithm": name}  # fmt: skip
-                if seed == 0:
-                    yield own | {"seed": seed, "arm": f"{name}, trial 1", "feature_recovery_rate": 0.2,
-                                 "feature_recovery_rate_080": 0.2, "algorithm": name}  # fmt: skip
-            for knob, low in knobs.items():
-                width = 0.5 if knob == "topk, k" else 0.5 + effect + luck
-                name, setting = knob.split(", ")
-                for share in (width / 2, width, width + 0.01, 2.0) if seed else ():
-                    rate = float(share <= width)
-                    yield own | {"seed": seed, "arm": f"{knob} {share}", setting: low * 10**share, "algorithm": name,
-                                 "feature_recovery_rate": rate, "feature_recovery_rate_080": rate}  # fmt: skip
+        for seed in seeds:
+            for world in ("toy", "canonical", "Zipf"):
+                rate = effect + 0.02 * rng.standard_normal() + (world != "Zipf")
+                yield {"seed": seed, "arm": f"{world}, default, larger", "feature_recovery_rate": rate}
+                yield {"seed": seed, "arm": f"{world}, default", "feature_recovery_rate": 0.1}
 
     return frame(rows())
+
+
+def adaptation(ours: str, theirs: str) -> World:
+    """Recovery `effect` larger with control than without, on two worlds; arms at other gains lie elsewhere."""
+
+    def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+        def rows() -> Iterator[dict[str, Any]]:
+            for seed in seeds:
+                luck = BETWEEN * rng.standard_normal()
+                for name in ("toy", "Zipf"):
+                    level = 0.5 + 0.1 * rng.standard_normal()
+                    for arm, gain, more in ((ours, 0.01, effect + luck), (theirs, 1e-6, 0.0), (theirs, 0.1, 3.0)):
+                        rate = level + more + 0.1 * WITHIN * rng.standard_normal()
+                        yield {"seed": seed, "arm": f"{name}, {arm}", "gain": gain, "feature_recovery_rate": rate}
+
+        return frame(rows())
+
+    return world
 
 
 def frontier(other: str) -> World:
@@ -250,17 +285,41 @@ def tuning(rival: str = "") -> World:
     return world
 
 
-def resonance(control: str) -> World:
-    """Both ends of p keep the share `effect` of the best recovery, at two dimensions; at d = 8 < sqrt(n) all of it."""
+def identifiability(rng: Rng, effect: float, seeds: Sequence[int], worse: float = -0.5) -> pd.DataFrame:
+    """The effect's share of the features is lost where they always meet, at 10^worse times the variance unexplained."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            luck, lost = 0.2 * rng.standard_normal(), effect + BETWEEN * rng.standard_normal()
+            tenfold = worse + 0.1 * rng.standard_normal()
+            for q, share in ((0, 0.0), (0.5, 0.5), (1, 1.0)):
+                yield {"seed": seed, "arm": "dictionary learning", "algorithm": "dictionary-learning",
+                       "support_law": f"clusters:4:{q}", "feature_recovery_rate": 0.8 + luck - share * lost,
+                       "fraction_variance_unexplained": 10 ** (share * tenfold - 1)}  # fmt: skip
+
+    return frame(rows())
+
+
+def resonance(control: str, late: Sequence[int] = ()) -> World:
+    """Both ends of p keep the share `effect` of the best recovery, at two dimensions; at d = 8 < sqrt(n) all of it.
+
+    At the lowest p it is that of the longer training.  At the dimensions `late` control has not arrived there, and all
+    is kept.
+    """
+    ends = 0.0008, 0.5
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
             for seed in seeds:
                 for d in (8, 16, 64):
                     kept = 1.0 if d == 8 else effect + BETWEEN * rng.standard_normal()
-                    for p in (0.0008, 0.004, 0.02, 0.1, 0.5):
-                        share = 1.0 if p in (0.004, 0.02) else kept
-                        yield {"seed": seed, "arm": control, "algorithm": "ba", "d_model": d, "target_frequency": p,
+                    for p, times in ((0.0008, 1), (0.0008, 4), (0.004, 1), (0.02, 1), (0.1, 1), (0.5, 1)):
+                        early = p == ends[0] and (times == 1 or d in late)
+                        share = 1.0 if p not in (*ends, 0.1) or early else kept
+                        ratio = 3.0 if early else 0.8
+                        yield {"seed": seed, "arm": control + ", longer" * (times > 1), "algorithm": "ba", "d_model": d,
+                               "target_frequency": p, "n_steps": 800 * times, "steps_to_target": 300.0,
+                               "target_profile": f"{p:g}:{p * ratio / 2:g}:{p * ratio:g}:{2 * p * ratio:g}",
                                "feature_recovery_rate": 0.8 * share + WITHIN * rng.standard_normal()}  # fmt: skip
 
         return frame(rows())

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from theory.checks import at_least, require
-from theory.recovery_prediction import success, success_by_step
+from theory.recovery_prediction import Success, success, success_by_step
 
 SAMPLES_PER_FEATURE = 100  # ours: the ratio N/n at which the prediction was compared with simulations
 LONGEST = 5  # ours: steps; later ones cost and erode
@@ -46,16 +46,20 @@ def plan(
     n_samples = SAMPLES_PER_FEATURE * int(at_least("n_features", n_features, 2))
     frequencies = [firings / (SAMPLES_PER_FEATURE * sparsity) for firings in FIRINGS]
     candidates: list[tuple[int, int, float]] = []  # M T (cost), T, p
+    longest: dict[float, Success] = {}
     for p in frequencies:
         sizes = (n_features, d_model, sparsity, p, n_samples, LONGEST)
-        for step, law in enumerate(success_by_step(*sizes, center=center, threshold=threshold)):
+        laws = success_by_step(*sizes, center=center, threshold=threshold)
+        longest[p] = laws[-1]
+        for step, law in enumerate(laws):
             width = WIDTH_MARGIN * law.width(target)
             if step and math.isfinite(width):
                 candidates.append((math.ceil(width) * step, step, p))
     for cost, step, p in sorted(candidates):
-        # Alone at its T, whose starts are other strata: what `predict` says of it.
+        # What `predict` says of it: at a shorter T the starts that matter are others.
         sizes = (n_features, d_model, sparsity, p, n_samples, step)
-        rate = float(success(*sizes, center=center, threshold=threshold).recovery_rate(cost // step))
+        law = longest[p] if step == LONGEST else success(*sizes, center=center, threshold=threshold)
+        rate = float(law.recovery_rate(cost // step))
         if rate >= target:
             return Plan(p, step, n_samples, cost // step, rate)
     raise ValueError(

@@ -18,10 +18,11 @@ from theory.checks import FloatArray, at_least, cosine, frequency, require, show
 from theory.closed_forms import bias_to_frequency, frequency_to_bias
 from theory.prediction_recursion import Model, alignments
 
-N_REPLICAS, N_RIVALS = 64, 1024  # ours: nodes; with four times as many the critical p moves by about 3%
-ROUGH_REPLICAS, ROUGH_RIVALS = 16, 256  # ours: nodes of the search for a bracket
+N_REPLICAS, N_RIVALS, N_SETS = 64, 1024, 4  # ours: nodes, and sets of instances of which one finds the critical p
+ROUGH_REPLICAS, ROUGH_RIVALS, ROUGH_AT_ONCE = 16, 256, 6  # ours: nodes of the search for a bracket, and biases
 BIAS_STEP = 0.25  # ours: of the search; a band of learnability narrower than this may be missed
 FEW_FIRINGS = 10  # ours: below this expected number of firings for its feature, a neuron is not predicted
+NARROW = 0.3  # ours: of BIAS_STEP; a shorter bracket holds too few instances to tell a slope
 REFINEMENTS = 2  # ours: of a bracket of BIAS_STEP, where a straight line crosses; then a third line
 
 
@@ -49,7 +50,7 @@ def learnable_fraction(
     shares = np.empty(sizes[0].shape)
     for place in np.ndindex(shares.shape):
         model = model_of(*(each[place] for each in sizes[:-1]))
-        shares[place] = _share_above(_final(model, float(sizes[-1][place])), tau)
+        shares[place] = _share_above(_all_sets(model, float(sizes[-1][place]))[-1], tau)
     return np.asarray(shares)[()]
 
 
@@ -68,8 +69,7 @@ def alignment_trajectory(
     Arguments and errors as in `learnable_fraction`.
     """
     model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
-    bias = float(frequency_to_bias(target_frequency))
-    return np.asarray(alignments(model, bias, model.nodes(N_REPLICAS, N_RIVALS)).mean(axis=1))
+    return np.asarray(_all_sets(model, target_frequency).mean(axis=1))
 
 
 def learnable_by_step(
@@ -86,9 +86,8 @@ def learnable_by_step(
     """Return `learnable_fraction` after 0 .. T steps, (T + 1,), at the cost of one; arguments and errors as there."""
     tau = cosine("threshold", threshold)
     model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
-    bias = float(frequency_to_bias(frequency("target_frequency", target_frequency)))
-    found = alignments(model, bias, model.nodes(N_REPLICAS, N_RIVALS))
-    return np.array([_share_above(each, tau) for each in found])
+    p = float(frequency("target_frequency", target_frequency))
+    return np.array([_share_above(each, tau) for each in _all_sets(model, p)])
 
 
 def critical_frequency(
@@ -115,15 +114,25 @@ def critical_frequency(
     if edge not in ("upper", "lower"):
         raise ValueError(f"edge={edge!r}, but should be upper or lower")
 
-    @cache
-    def excess(bias: float, n_replicas: int = N_REPLICAS, n_rivals: int = N_RIVALS) -> float:
-        nodes = model.nodes(n_replicas, n_rivals)
-        return _share_above(alignments(model, bias, nodes)[-1], tau) - level
+    def share(bias: float, number: int) -> float:
+        nodes = model.nodes(N_REPLICAS, N_RIVALS, number=number).single()
+        return _share_above(alignments(model, bias, nodes)[-1], tau)
+
+    def rough(biases: FloatArray) -> FloatArray:
+        nodes = model.nodes(ROUGH_REPLICAS, ROUGH_RIVALS).single().repeated(len(biases))
+        final = alignments(model, np.tile(biases, ROUGH_REPLICAS), nodes)[-1].reshape(ROUGH_REPLICAS, -1)
+        return np.array([_share_above(each, tau) for each in final.T]) - level
 
     silent = _silent_bias(model)
     inside, outside = (silent, -BIAS_STEP / 2) if edge == "lower" else (-BIAS_STEP / 2, silent)
-    found = _first_crossing(excess, inside, outside)
-    return math.nan if found is None else float(bias_to_frequency(found))
+    found = _first_crossing(cache(lambda bias: share(bias, 0) - level), rough, inside, outside)
+    if found is None:
+        return math.nan
+    # The other sets are asked there alone: what they say on average moves it by the slope that the first set has.
+    bias, slope = found
+    others = [share(bias, number) - level for number in range(1, N_SETS)]
+    moved = -sum(others) / N_SETS / slope if slope else 0.0
+    return float(bias_to_frequency(bias + min(max(moved, -BIAS_STEP), BIAS_STEP)))
 
 
 def _silent_bias(model: Model) -> float:
@@ -133,16 +142,23 @@ def _silent_bias(model: Model) -> float:
     return max(-37.0, -math.sqrt(model.d_model / s) + below * math.sqrt((s - 1) / s))
 
 
-def _first_crossing(excess: Callable[..., float], start: float, end: float) -> float | None:
-    """Return the bias nearest `start` at which `excess` goes from negative to 0, walking towards `end`.
+def _first_crossing(
+    excess: Callable[[float], float], rough: Callable[[FloatArray], FloatArray], start: float, end: float
+) -> tuple[float, float] | None:
+    """Return the bias nearest `start` at which `excess` goes from negative to 0, walking towards `end`, and its slope.
 
     A rough walk finds a bracket, which the full nodes correct and narrow.  None without a crossing, or when `excess` is
     not negative at `start`.
     """
     step = math.copysign(BIAS_STEP, end - start)
     n_steps = int(abs(end - start) / BIAS_STEP)
-    rough = (k for k in range(n_steps + 1) if excess(start + k * step, ROUGH_REPLICAS, ROUGH_RIVALS) >= 0)
-    k = next(rough, n_steps)
+    k = n_steps
+    for first in range(0, n_steps + 1, ROUGH_AT_ONCE):
+        some = np.arange(first, min(first + ROUGH_AT_ONCE, n_steps + 1))
+        held = np.flatnonzero(rough(np.asarray(start + some * step, np.float64)) >= 0)
+        if held.size:
+            k = int(some[held[0]])
+            break
     while k > 0 and excess(start + (k - 1) * step) >= 0:
         k -= 1
     while k <= n_steps and (high := excess(start + k * step)) < 0:
@@ -151,6 +167,7 @@ def _first_crossing(excess: Callable[..., float], start: float, end: float) -> f
         return None
     outer, inner = start + (k - 1) * step, start + k * step
     low = excess(outer)
+    slope = (high - low) / (inner - outer)
     for _ in range(REFINEMENTS):
         middle = outer + (inner - outer) * min(max(low / (low - high), 0.1), 0.9)
         value = excess(middle)
@@ -158,7 +175,9 @@ def _first_crossing(excess: Callable[..., float], start: float, end: float) -> f
             outer, low = middle, value
         else:
             inner, high = middle, value
-    return outer + (inner - outer) * low / (low - high)
+        if abs(inner - outer) > NARROW * abs(step):
+            slope = (high - low) / (inner - outer)
+    return outer + (inner - outer) * low / (low - high), slope
 
 
 def model_of(n: object, d: object, s: object, n_samples: object, n_steps: object, center: object) -> Model:
@@ -179,9 +198,11 @@ def _count(name: str, value: object, low: int) -> int:
     return int(number)
 
 
-def _final(model: Model, target_frequency: float) -> FloatArray:
-    nodes = model.nodes(N_REPLICAS, N_RIVALS)
-    return np.asarray(alignments(model, float(frequency_to_bias(target_frequency)), nodes)[-1])
+def _all_sets(model: Model, target_frequency: float) -> FloatArray:
+    """Return the cosines of the instances of all sets after 0 .. T steps, (T + 1, R)."""
+    bias = float(frequency_to_bias(target_frequency))
+    sets = (model.nodes(N_REPLICAS, N_RIVALS, number=number).single() for number in range(N_SETS))
+    return np.concatenate([alignments(model, bias, nodes) for nodes in sets], axis=1)
 
 
 def _share_above(values: FloatArray, threshold: float) -> float:

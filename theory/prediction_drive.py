@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,10 +13,14 @@ from scipy.special import ndtr
 
 from theory.checks import FloatArray, at_least, real
 
-# The grid of projections, in cells: rivals from LOWEST, N_CELLS of them; sums from FIRST, PERIOD of them.
+# The grid of projections, in cells: rivals from LOWEST, N_CELLS of them at most; sums of them from FIRST, as many as a
+# period, which is short where few of them add up.
 LOWEST, N_CELLS = -96, 320
-FIRST, PERIOD = -224, 512
+SHORT, LONG, FEW = 256, 512, 6
+FIRST = {SHORT: -96, LONG: -224}
 ANGLES = 1024
+SMALLEST = 1e-15  # of a mass that is more than an error of rounding
+Bias = float | FloatArray
 LEGENDRE = np.polynomial.legendre.leggauss(40)
 
 
@@ -51,10 +56,18 @@ def _shared_table(bias: float) -> FloatArray:
     return shared_drive(np.cos(np.pi * (1 - np.arange(ANGLES + 1) / ANGLES)), bias)
 
 
-def shared_between(correlation: FloatArray, bias: float) -> FloatArray:
-    """Return `shared_drive` from its table, linear in the angle between: within 1e-3 (ours)."""
-    place = ANGLES * (1 - np.arccos(np.clip(correlation, -1, 1)) / np.pi)
-    return np.interp(place, np.arange(ANGLES + 1), _shared_table(bias))
+def shared_between(correlation: FloatArray, bias: Bias) -> FloatArray:
+    """Return `shared_drive` (R, any) from its table, linear in the angle between: within 1e-3; one bias, or R of them.
+
+    The table is ours.
+    """
+    place, cells = ANGLES * (1 - np.arccos(np.clip(correlation, -1, 1)) / np.pi), np.arange(ANGLES + 1)
+    if not isinstance(bias, np.ndarray):
+        return np.interp(place, cells, _shared_table(bias))
+    found = np.empty(place.shape)
+    for each in np.unique(bias):
+        found[bias == each] = np.interp(place[bias == each], cells, _shared_table(float(each)))
+    return found
 
 
 def spacing(sparsity: int) -> float:
@@ -63,6 +76,11 @@ def spacing(sparsity: int) -> float:
     A fifth of the spread of psi's argument at most, which moves E psi by about its square; -12 to 28 at s <= 16.
     """
     return max(1 / 8, math.sqrt(sparsity) / 32)
+
+
+def period(sparsity: int) -> int:
+    """Return the cells of the grid of sums: at s <= 6 from -12 to 20, five standard deviations, else -28 to 36."""
+    return SHORT if sparsity <= FEW else LONG
 
 
 class Drive(NamedTuple):
@@ -74,65 +92,84 @@ class Drive(NamedTuple):
 
 
 class Neuron(NamedTuple):
-    """How a sample drives the neuron, y = scale (sum of projections) - shift: bias b, h, and <w, mean of X> (R,)."""
+    """How a sample drives the neuron, y = scale (sum of projections) - shift: bias b, h, and <w, mean of X> (R,).
 
-    bias: float
+    One bias for all instances, or one for each, (R,).
+    """
+
+    bias: Bias
     scale: float
     shift: FloatArray
 
 
 class Rest(NamedTuple):
-    """Tail moments E S^k 1(S > x), k = 0, 1, 2 (and a blank), of a sum S of projections at grid points x.
+    """Tail moments A_k = E (S - x)^k 1(S > x), k = 0, 1, 2, of a sum S of projections at grid points x.
 
-    `tails` is (R, PERIOD, 4): four numbers side by side are fetched at once.
+    Each is (R, cells), from the largest x down; S - x is in cells.
     """
 
     cell: float
-    tails: FloatArray
+    tails: tuple[FloatArray, FloatArray, FloatArray]
 
     def drive(self, projection: FloatArray, neuron: Neuron) -> Drive:
-        """Return the drive at y = scale (projection + S) - shift, `projection` (R, any) or (1, any)."""
-        origin = (neuron.scale * projection - neuron.shift[:, None]).astype(self.tails.dtype)
-        threshold = -(neuron.bias + origin) / neuron.scale
-        place = np.clip(threshold / self.cell - FIRST + 0.5, 0, PERIOD - 1.001)
-        index = place.astype(np.int64)
-        share, first, second, _ = np.moveaxis(_between(self.tails, index, place - index), -1, 0)
-        level, slope = 2 * origin + neuron.bias, 2 * neuron.scale
-        square = level * level * share + 2 * level * slope * first + slope * slope * second
-        return Drive(level * share + slope * first, square, share)
+        """Return the drive at y = scale (projection + S) - shift, `projection` (R, any) or (1, any).
+
+        Implements: psi = 2 scale (S - x) - b above the threshold x, where y = -b.
+        """
+        share, first, second = self.tails
+        kind, shift = share.dtype.type, neuron.shift[:, None]
+        step, jump = 2 * neuron.scale * self.cell, np.reshape(-np.asarray(neuron.bias, kind), (-1, 1))
+        n_cells = share.shape[1]
+        last = n_cells - 1.5 + FIRST[n_cells] - 2 * jump / step  # the place of x, from above, at y = 0
+        place = projection * kind(1 / self.cell) - shift * kind(2 / step) + last.astype(kind)
+        inside = np.clip(place, kind(0), kind(n_cells - 1.001))
+        index = inside.astype(np.int64)
+        mean = kind(step) * first + jump * share
+        square = kind(step**2) * second + kind(2 * step) * jump * first + jump * jump * share
+        found = Drive(*_between((mean, square, share), index, inside - index))
+        if place.max() >= n_cells - 1:  # there all fire, and psi is linear
+            more = kind(step) * np.maximum(place - inside, 0)
+            found = Drive(found.mean + more, found.square + more * (2 * found.mean + more), found.share)
+        return found
 
 
-def _between(table: FloatArray, index: npt.NDArray[np.int64], part: FloatArray) -> FloatArray:
-    """Return what lies a `part` of a cell beyond `index`, both (R, any), in a table (R, size, 4): (R, any, 4)."""
-    rows = table.reshape(-1, 4)
-    index = index + table.shape[1] * np.arange(len(table))[:, None]
-    low = rows.take(index, axis=0)
-    high = rows.take(index + 1, axis=0)
-    high -= low
-    high *= part[..., None]
-    high += low
-    return high
+def _between(tables: Sequence[FloatArray], index: npt.NDArray[np.int64], part: FloatArray) -> list[FloatArray]:
+    """Return what lies a `part` of a cell beyond `index`, both (R, any), in tables (R, size) or (1, size)."""
+    n_rows, size = tables[0].shape
+    index = index + size * np.arange(n_rows)[:, None]
+    above = index + 1
+    found = []
+    for table in tables:
+        flat = table.ravel()
+        low, high = flat.take(index, mode="clip"), flat.take(above, mode="clip")
+        high -= low
+        high *= part
+        high += low
+        found.append(high)
+    return found
 
 
 class Population:
     """The law of the projections u_k of the rivals, on a grid."""
 
-    def __init__(self, projection: FloatArray, weight: FloatArray, cell: float) -> None:
+    def __init__(self, projection: FloatArray, weight: FloatArray, cell: float, period: int = LONG) -> None:
         """Take projections (R, K) of weight (K,); those beyond the widest grid count at its end."""
-        self.cell = cell
+        self.cell, self.period = cell, period
         self.mean = projection @ weight / weight.sum()
         place = projection / cell - LOWEST
-        index = np.clip(place, 0, N_CELLS - 2).astype(np.int64)
+        index = np.clip(place, 0, min(N_CELLS, period) - 2).astype(np.int64)
         self.first, last = int(index.min()), int(index.max())
         self.n_cells = last + 2 - self.first
         self.index, self.part = index - self.first, place - index
         inside = np.clip(self.part, 0, 1) * weight
-        target = (index + PERIOD * np.arange(len(projection))[:, None]).ravel()
-        size = PERIOD * len(projection) + 1
+        target = (index + period * np.arange(len(projection))[:, None]).ravel()
+        size = period * len(projection) + 1
         mass = np.bincount(target, (weight - inside).ravel(), size)
         mass[1:] += np.bincount(target, inside.ravel(), size)[:-1]
-        self.mass = mass[:-1].reshape(-1, PERIOD) / weight.sum()
-        self.spectrum = np.fft.rfft(self.mass, axis=1)
+        self.mass = mass[:-1].reshape(-1, period) / weight.sum()
+        # Conjugate: of the law from its largest value down.
+        self.spectrum = np.fft.rfft(self.mass, axis=1).conj()
+        self.powers: dict[int, npt.NDArray[np.complex128]] = {0: np.ones_like(self.spectrum), 1: self.spectrum}
         self.rests: dict[int, Rest] = {}
 
     def grid(self) -> FloatArray:
@@ -142,24 +179,36 @@ class Population:
     def rest(self, n_terms: int) -> Rest:
         """Return the tails of the sum of `n_terms` independent projections, made once."""
         if n_terms not in self.rests:
-            law = np.fft.irfft(self.spectrum**n_terms, n=PERIOD, axis=1)
-            law = np.roll(law, n_terms * LOWEST - FIRST, axis=1)[:, ::-1].astype(self.part.dtype)
-            value = (self.cell * (FIRST + np.arange(PERIOD))[::-1]).astype(law.dtype)
-            tails = np.zeros((*law.shape, 4), law.dtype)
-            for k in range(3):
-                np.cumsum(law, axis=1, out=tails[:, ::-1, k])
-                law = law * value
-            self.rests[n_terms] = Rest(self.cell, tails)
+            phase = _phase(FIRST[self.period] + self.period - 1 - n_terms * LOWEST, self.period)
+            law = np.fft.irfft(self._power(n_terms) * phase, n=self.period, axis=1)
+            law -= SMALLEST
+            share = np.maximum(law, 0).astype(self.part.dtype).cumsum(axis=1)
+            once = share.cumsum(axis=1)  # of j - i + 1 cells, of values j above the i-th x; they lie in the middle
+            twice = once.cumsum(axis=1)
+            self.rests[n_terms] = Rest(self.cell, (share, once - share / 2, 2 * (twice - once) + share / 4))
         return self.rests[n_terms]
+
+    def _power(self, n_terms: int) -> npt.NDArray[np.complex128]:
+        """Return the spectrum to a power, by few products: `**` is slow for complex numbers."""
+        if n_terms not in self.powers:
+            half = n_terms // 2 if n_terms % 2 == 0 else n_terms - 1
+            self.powers[n_terms] = self._power(half) * self._power(n_terms - half)
+        return self.powers[n_terms]
 
     def average(self, table: FloatArray) -> FloatArray:
         """Return the mean over the rivals of a table over the grid, (R,)."""
         return np.asarray(np.einsum("rk,rk->r", self.mass[:, self.first : self.first + self.n_cells], table))
 
-    def at_rivals(self, *tables: FloatArray) -> FloatArray:
-        """Interpolate four tables over the grid, each (R, cells), at the rivals: 4 of (R, K), in a line beyond it.
+    def at_rivals(self, *tables: FloatArray) -> list[FloatArray]:
+        """Interpolate tables over the grid, each (R, cells), at the rivals: each (R, K), in a line beyond it.
 
         In the precision of the projections.
         """
-        stacked = np.stack(np.broadcast_arrays(*tables), axis=-1).astype(self.part.dtype, copy=False)
-        return np.moveaxis(_between(stacked, self.index, self.part), -1, 0)
+        kind = self.part.dtype
+        return _between([np.asarray(each, kind) for each in np.broadcast_arrays(*tables)], self.index, self.part)
+
+
+@lru_cache(maxsize=64)
+def _phase(n_cells: int, period: int) -> npt.NDArray[np.complex128]:
+    """Return the spectrum of a shift by so many of `period` cells, (period / 2 + 1,)."""
+    return np.asarray(np.exp(-2j * np.pi / period * (n_cells * np.arange(period // 2 + 1) % period)))

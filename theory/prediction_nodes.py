@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import gammaincinv, ndtri, pdtr
 
 from theory.checks import FloatArray
+
+OF_INSTANCES = ("overlap", "cooccurrence", "norm", "own_sampling", "occurrence")  # arrays (R, ...) of `Nodes`
+OF_STEPS = ("sampling", "fresh", "radius")  # arrays (T, R, ...)
 
 
 class Start(NamedTuple):
@@ -40,8 +43,19 @@ class Nodes(NamedTuple):
     radius: FloatArray
     start: Start | None = None
 
+    def single(self) -> Nodes:
+        """Return the nodes in single precision, in which the recursion runs twice as fast; tables stay in double."""
+        fields = {name: each.astype(np.float32) for name, each in self._asdict().items() if name != "start"}
+        return self._replace(**fields)
 
-@lru_cache(maxsize=4)
+    def repeated(self, times: int) -> Nodes:
+        """Return every instance so many times, one after the other."""
+        fields: dict[str, Any] = {name: np.repeat(getattr(self, name), times, axis=0) for name in OF_INSTANCES}
+        fields |= {name: np.repeat(getattr(self, name), times, axis=1) for name in OF_STEPS}
+        return self._replace(**fields)
+
+
+@lru_cache(maxsize=8)
 def make_nodes(
     n_features: int,
     d_model: int,
@@ -50,8 +64,11 @@ def make_nodes(
     n_replicas: int,
     n_rivals: int,
     anywhere: bool = True,
+    number: int = 0,
 ) -> Nodes:
     """Return nodes for T steps; `cooccurrences` is the mean number of samples that hold two given features.
+
+    Another `number` is another set of instances.
 
     With n - 1 <= n_rivals every rival is single.  Otherwise some stand for groups: those that the feature met in a
     sample, where few are, and those it did not (ours).  Singles are those that overlap most.  For a start anywhere they
@@ -67,7 +84,7 @@ def make_nodes(
         singles = [quarter, quarter, quarter] if n_steps and anywhere else [quarter]
         met, missed = _groups(count - sum(singles), cooccurrences, n_rivals - sum(singles), graded=not anywhere)
         weight, n_met = np.concatenate([np.ones(sum(singles)), met, missed]), len(met)
-    points = _spread(weight.size + 1, n_replicas, 2 * n_steps + 2)
+    points = spread(weight.size + 1, n_replicas, 2 * n_steps + 2, number)
     overlap = _largest_first(points[0], singles[0], 0, count)
     points = points[:, :, :-1]
     if sum(singles) < count:
@@ -84,7 +101,7 @@ def make_nodes(
     normal = np.concatenate([-ndtri(overlap)[None], ndtri(points[2:])])
     for part in (slice(sum(singles), sum(singles) + n_met), slice(sum(singles) + n_met, weight.size)):
         normal[:, :, part] = _as_many(normal[:, :, part], weight[part])
-    own = _spread(1, n_replicas, n_steps + 4)[:, :, 0]
+    own = spread(1, n_replicas, n_steps + 4, number)[:, :, 0]
     if sum(singles) < count:  # even overlaps leave out by how much their mean varies
         normal[0, :, sum(singles) :] += ndtri(own[-1:]).T / math.sqrt(count - sum(singles))
     freedom = np.maximum(d_model - 1 - np.arange(n_steps), 0)[:, None]
@@ -169,20 +186,23 @@ def _primes(count: int) -> list[int]:
     return found
 
 
-def _spread(n_points: int, n_replicas: int, dimension: int) -> FloatArray:
+def spread(n_points: int, n_replicas: int, dimension: int, number: int) -> FloatArray:
     """Return (dimension, R, n_points) in (0, 1), R even: as unordered as independent uniforms, but always the same.
+
+    Sets of another number continue the sequence.
 
     Weyl's sequence, the fractional parts of sqrt(prime) times squares, has the gaps of a Poisson process: an even
     sequence would have rivals that are too typical, and their typical strength is not their mean one.  Half of the
     replicas are the mirror images 1 - x of the others, so that what is special to one is undone by its image.
     """
     # In whole numbers modulo 2^64, where products wrap around: floats lose the fraction of a large square.
-    number = np.arange(1, n_replicas // 2 * n_points + 1, dtype=np.uint64).reshape(-1, n_points)
+    size = n_replicas // 2 * n_points
+    place = (np.arange(size, dtype=np.uint64) + np.uint64(1 + number * size)).reshape(-1, n_points)
     root = np.array([math.isqrt(prime << 128) % 2**64 for prime in _primes(dimension)], dtype=np.uint64)
-    digits = root[:, None, None] * number**2
+    digits = root[:, None, None] * place**2
     stratum = digits.argsort(axis=1).argsort(axis=1)
-    place = ((digits << np.uint64(20) >> np.uint64(12)) + 0.5) / 2**52  # later digits, strictly inside (0, 1)
-    half = (stratum + place) / (n_replicas // 2)
+    inside = ((digits << np.uint64(20) >> np.uint64(12)) + 0.5) / 2**52  # later digits, strictly inside (0, 1)
+    half = (stratum + inside) / (n_replicas // 2)
     return np.concatenate([half, 1 - half], axis=1)
 
 

@@ -123,10 +123,11 @@ def log_required_width(
 
     if excess(0.0) >= 0:
         return 0.0
-    # There every feature that is ever learned misses with probability exp(-e^40) = 0.
-    from scipy.optimize import brentq  # takes a quarter of a second to load
-
-    return float(brentq(excess, 0.0, 40.0 - float(rate[rate > -np.inf].min()), xtol=1e-12, rtol=1e-14))
+    # At the upper end every feature that is ever learned misses with probability exp(-e^40) = 0.
+    low, high = 0.0, 40.0 - float(rate[rate > -np.inf].min())
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+    return high
 
 
 def _shares(log_probability: npt.ArrayLike, weights: npt.ArrayLike | None) -> FloatArray:

@@ -64,31 +64,25 @@ def outcomes(
 
     Each instance starts n_starts times, in strata spread over all of them; a place in a stratum is drawn by its mass.
     """
-    nodes = model._replace(n_steps=model.n_steps + 1).nodes(n_instances, n_rivals, anywhere=True)
-    nodes = _single_precision(nodes)
+    nodes = model._replace(n_steps=model.n_steps + 1).nodes(n_instances, n_rivals, anywhere=True).single()
     log_mass, log_above = strata(edges, model.d_model)
     starts = np.zeros((len(edges), n_instances))
     ended = np.zeros((model.n_steps + 1, len(edges), n_instances))
-    instance, apart = np.arange(n_instances), len(edges) // n_starts
-    for turn in range(n_starts):
-        place = apart * turn + (5 * instance + turn) % apart
-        # The part of the stratum's mass that lies further out than the start.
-        inside = (GOLDEN * instance + PLASTIC * (turn + 1)) % 1
-        log_further = log_above[place] + np.log1p(-inside * np.exp(log_mass[place] - log_above[place]))
-        start = cosine_of_tail(np.maximum(log_further, LOWEST_LOG_TAIL), model.d_model)
-        starts[place, instance] += 1
-        for first in range(0, n_instances, AT_ONCE):
-            some = instance[first : first + AT_ONCE]
-            others = (some + turn + 1) % n_instances, (some + 2 * turn + 3) % n_instances
-            drawn = _another_draw(nodes, start[some], some, *others)
-            ended[:, place[some], some] += alignments(model, bias, drawn) > tau
+    turns, instances = (each.ravel() for each in np.divmod(np.arange(n_starts * n_instances), n_instances))
+    apart = len(edges) // n_starts
+    places = apart * turns + (5 * instances + turns) % apart
+    # The part of the stratum's mass that lies further out than the start.
+    inside = (GOLDEN * instances + PLASTIC * (turns + 1)) % 1
+    log_further = log_above[places] + np.log1p(-inside * np.exp(log_mass[places] - log_above[places]))
+    cosines = cosine_of_tail(np.maximum(log_further, LOWEST_LOG_TAIL), model.d_model)
+    starts[places, instances] += 1
+    for first in range(0, len(turns), AT_ONCE):
+        now = slice(first, first + AT_ONCE)
+        turn, some, place = turns[now], instances[now], places[now]
+        others = (some + turn + 1) % n_instances, (some + 2 * turn + 3) % n_instances
+        drawn = _another_draw(nodes, cosines[now], some, *others)
+        ended[:, place, some] += alignments(model, bias, drawn) > tau  # no instance is twice in a stratum
     return starts, ended
-
-
-def _single_precision(nodes: Nodes) -> Nodes:
-    """Return the nodes in single precision, in which the recursion runs twice as fast; tables stay in double."""
-    single = {name: each.astype(np.float32) for name, each in nodes._asdict().items() if name != "start"}
-    return nodes._replace(**single)
 
 
 def _another_draw(nodes: Nodes, start: FloatArray, some: Places, first: Places, later: Places) -> Nodes:

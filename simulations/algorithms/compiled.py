@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 try:
-    from numba import njit, uint64
+    from llvmlite import ir
+    from numba import njit, types
+    from numba.core import cgutils
     from numba.cpython.unsafe.numbers import trailing_zeros
+    from numba.extending import intrinsic as numba_intrinsic
 
     AVAILABLE = True
 except ImportError:  # as on a machine with a GPU and its own torch, where nothing can be installed
     AVAILABLE = False
-    njit = uint64 = trailing_zeros = None
+    cgutils = ir = njit = numba_intrinsic = trailing_zeros = types = None
 
-__all__ = ["AVAILABLE", "compiled", "trailing_zeros", "uint64"]
+__all__ = ["AVAILABLE", "cgutils", "compiled", "intrinsic", "ir", "trailing_zeros", "types"]
 
 
 def compiled(*, fastmath: set[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -33,6 +36,11 @@ def compiled(*, fastmath: set[str]) -> Callable[[Callable[..., Any]], Callable[.
             return njit(**options)(function)  # type: ignore[no-any-return]
 
     return decorate
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a compiled function calls to have the code that `function` writes with LLVM in its place."""
+    return numba_intrinsic(function) if AVAILABLE else _missing
 
 
 def _missing(*_: Any) -> Any:

@@ -18,7 +18,8 @@ KEPT = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code.
 
-    0, or 2 for bad input, 1 for a run that broke off, 130 when interrupted (Ctrl-C), 143 when terminated (SIGTERM).
+    0, or 2 for bad input, 1 for a run that broke off or could not draw every figure, 130 when interrupted (Ctrl-C), 143
+    when terminated (SIGTERM).
     """
     words = list(sys.argv[1:] if argv is None else argv)
     name = next((each for each in words if not each.startswith("-")), "")
@@ -57,11 +58,13 @@ def _run(words: list[str], name: str) -> int:
     if unknown:  # the command's own parser knows the flag that was meant
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.command = ["sae-recovery", *words]
-    show(args.run(args), args.json)
+    result = args.run(args)
+    show(result, args.json)
     sys.stdout.flush()
-    return 0
+    return 1 if result.get("not_drawn") else 0
 
 
 def _complain(error: object, code: int) -> int:
-    print("sae-recovery: error: " + " ".join(str(error).split()), file=sys.stderr)
+    line = " ".join(str(error).split()).encode(errors="backslashreplace").decode()  # paths may be no UTF-8
+    print("sae-recovery: error: " + line, file=sys.stderr)
     return code

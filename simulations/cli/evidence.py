@@ -31,7 +31,7 @@ def figure(args: argparse.Namespace) -> dict[str, Any]:
     _check_experiment(names, Path(args.rows))
     from simulations.evidence.reproduce import draw_figures
 
-    return {"figures": draw_figures(names, Path(args.rows), Path(args.out))}
+    return draw_figures(names, Path(args.rows), Path(args.out))._asdict()
 
 
 def _check_experiment(names: list[str], rows: Path) -> None:

@@ -19,7 +19,9 @@ class Parser(argparse.ArgumentParser):
         """Print one line, with the nearest known flag where one was mistyped, and exit with 2."""
         unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
         near = [match for word in unknown for match in difflib.get_close_matches(word, self._option_string_actions)[:1]]
-        self.exit(2, f"{self.prog}: error: {message}{f' (did you mean {near[0]}?)' if near else ''}\n")
+        # What was given may have line breaks, and be no UTF-8.
+        line = " ".join(message.split()).encode(errors="backslashreplace").decode()
+        self.exit(2, f"{self.prog}: error: {line}{f' (did you mean {near[0]}?)' if near else ''}\n")
 
 
 def flag(name: str) -> str:

@@ -124,7 +124,7 @@ def real(args: argparse.Namespace) -> dict[str, Any]:
         run = {"n_jobs": args.n_jobs, "resume": True, "command": args.command}
         folder = sweep(name, args.preset, cells, args.out, batches=batches, overrides=overrides, **run)
         told[name] = summary(folder)["rows"]
-        figures += draw_figures([name], folder, Path(args.out) / "figures")
+        figures += draw_figures([name], folder, Path(args.out) / "figures").figures
     page = write(Path(args.activations), Path(args.out) / "neurons.html", grids["real_consistency"][0])
     return {"rows": told, "figures": figures, "pages": str(page)}
 

@@ -31,7 +31,8 @@ Part = Callable[[], str]
 # What README shows: the claims with the most to say of the theorem, and of GBA beside its rivals.
 FINDINGS = (
     *("constant_steps", "width_in_frequency", "lower_edge_needed", "dimension", "cooccurrence_partners"),
-    *("gba_over_topk_toy", "range_of_frequencies", "frequencies_too_high", "less_tuning_than_topk", "tuning_free"),
+    *("gba_over_topk_toy", "range_of_frequencies", "frequencies_too_high", "frequencies_too_low", "adaptation"),
+    "topk_frontier",
 )
 LARGE_ENOUGH = 1_024  # features, from which the prediction is judged
 

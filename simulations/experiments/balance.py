@@ -7,10 +7,11 @@ from typing import Any
 from simulations.experiments.base import Experiment, Point, product
 
 SHARE = 0.2  # of the features that are frequent, or strong
+FRESH = (5, 6, 7, 8, 9)  # of strength: drawn after the rule of `balance_of_strength` was written
 
 
 def _points(n: int, samples: int, ratios: tuple[tuple[float, ...], tuple[float, ...]], times_n: tuple[float, ...],
-            **axes: Any) -> list[Point]:  # fmt: skip
+            strength_seeds: tuple[int, ...] = (0,), **axes: Any) -> list[Point]:  # fmt: skip
     """Return two levels of frequency and two of strength, at target frequencies of so many times 1/n.
 
     A rare feature occurs in as many samples at every ratio: N grows with the mean weight, 1 + SHARE (ratio - 1).
@@ -28,7 +29,7 @@ def _points(n: int, samples: int, ratios: tuple[tuple[float, ...], tuple[float, 
         *(
             point | {"n_samples": samples * n}
             for ratio in strength
-            for point in product(arm="strength", **same, target_frequency=frequencies,
+            for point in product(arm="strength", **same | {"seed": strength_seeds}, target_frequency=frequencies,
                                  coefficient_law=f"levels:{SHARE:g}:{ratio:g}")
         ),
     ]  # fmt: skip
@@ -47,6 +48,7 @@ EXPERIMENT = Experiment(
             (0.03, 0.1, 0.3, 1, 3, 10),
             n_neurons=1_024,
             seed=(0, 1, 2, 3, 4),
+            strength_seeds=FRESH,
         ),
         "paper": lambda: _points(
             2_048,
@@ -56,6 +58,7 @@ EXPERIMENT = Experiment(
             n_neurons=32_768,
             n_steps=8,
             seed=(0, 1, 2, 3, 4),
+            strength_seeds=FRESH,
         ),
     },
 )

@@ -11,7 +11,7 @@ WORLDS: dict[str, Point] = {
     "canonical": {"n_features": 96, "d_model": 32, "sparsity": 3},
     "Zipf": {"n_features": 96, "d_model": 40, "sparsity": 4, "support_law": "zipf:1"},
 }
-BIASES = {"zero": (0.0, -0.2, -0.4), "learned": (0.0, -0.2, -0.4)}
+BIASES: dict[str, tuple[float, ...]] = {"zero": (0.0, -0.2, -0.4), "learned": (0.0, -0.2, -0.4)}
 # Its gain is the paper's, 0.01; the control of the arms over the initial bias has arrived.
 FAST: Point = {"gain": 0.1}
 STILL: Point = {"gain": 1e-6}  # biases that do not move

@@ -69,7 +69,7 @@ EXPERIMENT = Experiment(
         "standard": lambda: _slices(
             base=128,
             over_p=(3, 4, 5, 6),
-            sizes=(64, 128, 256, 512),
+            sizes=(128, 256, 512, 1_024),
             simulated=(3, 5, 8),
             widths=(128, 512, 2_048, 8_192),
             frequencies=(0.001, 0.003, 0.01),

@@ -6,6 +6,11 @@ from typing import Any
 
 from simulations.experiments.base import Experiment, Point, product
 
+STANDARD: dict[str, Any] = {
+    "n_features": 128, "d_model": 64, "n_samples": 6_400, "target_frequency": 0.003,
+    "n_neurons": (512, 2_048, 8_192, 32_768),
+}  # fmt: skip
+
 
 def _pairs(n_probes: int, **axes: Any) -> list[Point]:
     probes = product(arm="probes", instrument="width", n_probes=n_probes, **axes)
@@ -26,16 +31,10 @@ EXPERIMENT = Experiment(
             target_frequency=(0.003, 0.01),
             n_neurons=(512, 2_048, 8_192),
         ),
-        "standard": lambda: _pairs(
-            192,
-            seed=(0, 1, 2, 3, 4),
-            n_features=128,
-            d_model=64,
-            n_samples=6_400,
-            center=(False, True),
-            target_frequency=0.003,
-            n_neurons=(512, 2_048, 8_192, 32_768),
-        ),
+        "standard": lambda: [
+            *_pairs(192, seed=tuple(range(5)), center=False, **STANDARD),
+            *_pairs(192, seed=tuple(range(20)), center=True, **STANDARD),
+        ],
         "paper": lambda: _pairs(
             512,
             seed=tuple(range(20)),

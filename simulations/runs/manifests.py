@@ -12,6 +12,7 @@ from simulations.runs.cell import Cell
 from simulations.runs.columns import SCHEMA, setting_columns
 
 MANIFEST_FILE = "manifest.json"
+MOST_SHARDS = 1_000_000
 TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("experiment", "preset", "started", "device"), str),
     **dict.fromkeys(("schema", "n_cells", "n_ok", "n_failed", "n_jobs", "seed", "process"), int),
@@ -54,9 +55,19 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
         if name in found and not (isinstance(value, kinds) and not isinstance(value, bool)):
             words = " or ".join(WORDS[each] for each in kinds if each in WORDS)
             raise StorageError(f"{path}: {name}={str(value)[:80]!r}, but should be {words}")
+    if "shard" in found and not _is_shard(found["shard"]):
+        raise StorageError(f"{path}: shard={str(found['shard'])[:80]}, but should be [i, k] with 1 <= i <= k")
     if found.get("schema", 1) > SCHEMA:
         raise StorageError(f"{path} was written by a newer version: schema={found['schema']}, known up to {SCHEMA}")
     return found
+
+
+def _is_shard(told: Sequence[object]) -> bool:
+    """Return whether it is shard i of k, which no more than a million machines share."""
+    match told:
+        case [int(i), int(k)]:
+            return not isinstance(i, bool) and not isinstance(k, bool) and 1 <= i <= k <= MOST_SHARDS
+    return False
 
 
 def told_of(cells: Sequence[Cell]) -> dict[str, Any]:

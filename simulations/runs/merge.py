@@ -54,7 +54,9 @@ def _add(found: dict[Run, dict[int, Path]], folder: Path, manifest: dict[str, An
         raise StorageError(f"{folder} is no shard of a run: it was made without --shard")
     if not manifest.get("finished"):
         raise StorageError(f"{folder}, shard {shard[0]} of {shard[1]}, is not finished: go on with it by --resume")
-    shards = found.setdefault((str(manifest.get("experiment")), str(manifest.get("preset"))), {})
+    if not (manifest.get("experiment") and manifest.get("preset")):
+        raise StorageError(f"{folder} does not tell its experiment and preset")
+    shards = found.setdefault((manifest["experiment"], manifest["preset"]), {})
     if shard[0] in shards:
         raise StorageError(f"shard {shard[0]} is there twice: {shards[shard[0]]} and {folder}")
     shards[shard[0]] = folder
@@ -85,7 +87,9 @@ def _join(shards: dict[int, Path]) -> tuple[list[Row], dict[str, Any]]:
 def _manifest(first: dict[str, Any], manifests: Sequence[dict[str, Any]], rows: Sequence[Row]) -> dict[str, Any]:
     asked = {"device": first.get("settings", {}).get("device", "auto")}  # rows tell where they ran in the end
     cells = [cell_of(row | asked) for row in rows if not foreign(row)]
-    told = told_of(cells) if len(cells) == len(rows) else {name: first[name] for name in ("settings", "grid", "arms")}
+    told: dict[str, Any] = {name: first[name] for name in ("settings", "grid", "arms") if name in first}
+    if cells and len(cells) == len(rows):
+        told = told_of(cells)
     return {
         "schema": SCHEMA,
         "experiment": first["experiment"],
@@ -94,7 +98,7 @@ def _manifest(first: dict[str, Any], manifests: Sequence[dict[str, Any]], rows: 
         "n_cells": len(rows),
         "overrides": first.get("overrides", {}),
         **outcome(rows),
-        "started": min(each["started"] for each in manifests),
+        "started": min(each.get("started", "") for each in manifests),
         "finished": max(each["finished"] for each in manifests),
         "seconds": sum(each.get("seconds") or 0.0 for each in manifests),
         "n_jobs": max(each.get("n_jobs", 1) for each in manifests),

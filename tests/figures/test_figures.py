@@ -17,6 +17,7 @@ from figures.saving import save
 RECOVERY_LABEL = "feature recovery rate (cosine > 0.9)"
 TRAINED = (
     "assumptions",
+    "identifiability",
     "basins",
     "pre_bias",
     "implementations",
@@ -49,6 +50,7 @@ PANELS = {
         "cutoff": 3,
         "lower_edge": 4,
         "assumptions": 1,
+        "identifiability": 3,
     },
     **{"learnability": 4, "width": 3, "width_check": 1, "scaling": 3, "toy": 2, "resonance_trained": 4, "frontier": 3},
     **{"consistency": 3, "sensitivity": 6, "time_to_recovery": 3, "synthsaebench": 6},
@@ -160,6 +162,7 @@ def test_rows_in_which_a_run_failed_are_drawn(name):
         "implementations",
         "activations",
         "assumptions",
+        "identifiability",
         "cooccurrence",
         "cutoff",
         "lower_edge",

@@ -220,7 +220,7 @@ def test_consistency_shows_both_shares_chance_and_recovery():
     shares, recovery, selectivity = panels(consistency.plot(rows))
     rows = rows[rows["seed"] > 0]  # that of the search is not drawn
     means = rows.groupby("algorithm")[["consistency", "consistency_top", "feature_recovery_rate"]].mean()
-    for name in ("gba", "batchtopk"):
+    for name in ("gba", "batchtopk-untied"):
         assert xy(shares, f"consistency-{name}")[0, 0] == pytest.approx(means["consistency"][name])
         assert xy(shares, f"consistency_top-{name}")[0, 0] == pytest.approx(means["consistency_top"][name])
         expected = means["feature_recovery_rate"][name]
@@ -231,7 +231,7 @@ def test_consistency_shows_both_shares_chance_and_recovery():
     assert xy(shares, "chance")[:, 0].tolist() == [1e-20, 1e-20]
     # Not the neurons of Z-score 0; means of five equal numbers, a rounding each.
     np.testing.assert_allclose(xy(selectivity, "profile-l1-untied"), [[5, 0.4], [10, 0.5]], rtol=1e-12)
-    assert ticks(shares.yaxis) == ["GBA", "BA", "TopK", "BatchTopK, tied", "L1", "JumpReLU"]
+    assert ticks(shares.yaxis) == ["GBA", "BA", "TopK, tied", "TopK", "BatchTopK", "L1", "JumpReLU"]
 
 
 def test_numbers_left_in_a_run_that_failed_do_not_count():

@@ -10,6 +10,8 @@ import pytest
 MISSING = importlib.util.find_spec("sae_lens") is None
 NEEDING = ("adapter", "plugin", "exchange", "identical", "synthsaebench")
 collect_ignore = [f"test_{name}.py" for name in NEEDING] if MISSING else []
+if importlib.util.find_spec("dictionary_learning") is None:
+    collect_ignore.append("test_dictionary_learning.py")
 
 if not MISSING:
     with warnings.catch_warnings():  # what the library and its own dependencies warn of is not ours

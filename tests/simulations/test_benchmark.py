@@ -58,7 +58,7 @@ def test_a_timed_run_is_the_run(form: int) -> None:
     timed = timed_run(evaluation, weights, SMALL)
     assert timed.seconds.shape == (4,)
     assert (timed.seconds > 0).all()
-    state = modified_ba.tile(modified_ba.init(weights, 0.1), 0, 304)  # whole groups of LANES
+    state = modified_ba.tile(modified_ba.init(weights, 0.1), 0, 320)  # whole slices of LANES
     for share in timed.active:
         state, info = modified_ba.step(state, evaluation, SMALL)
         assert share == pytest.approx(float(info.fired[:, :300].double().mean()) / 600)

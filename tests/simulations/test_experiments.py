@@ -13,15 +13,16 @@ from simulations.runs.cell import Cell
 
 # Cells of each preset, as they were when the committed rows were made.
 SIZES = {
-    "resonance": (144, 2520, 4860), "sparsity": (144, 630, 1620), "dimension": (56, 480, 700), "steps": (20, 80, 120),
+    "resonance": (144, 2520, 4860), "sparsity": (144, 770, 1620), "dimension": (56, 480, 700), "steps": (20, 80, 120),
     "activations": (36, 135, 360), "cooccurrence": (36, 230, 460), "balance": (18, 360, 560),
-    "learnability": (164, 1350, 6490), "width": (20, 155, 1030), "width_check": (24, 80, 10240),
+    "learnability": (164, 1350, 6490), "width": (20, 155, 1030), "width_check": (24, 200, 10240),
     "predict_check": (40, 950, 3390), "plan_check": (6, 100, 400), "erosion": (16, 225, 435),
-    "scaling": (250, 970, 2266), "toy": (6, 243, 243), "resonance_trained": (20, 440, 1600), "frontier": (6, 180, 180),
-    "consistency": (3, 36, 36), "sensitivity": (12, 205, 205), "time_to_recovery": (6, 115, 115),
-    "implementations": (19, 420, 420), "basins": (4, 240, 240), "pre_bias": (6, 180, 180),
+    "scaling": (250, 1540, 2266), "toy": (6, 330, 330), "resonance_trained": (20, 450, 1630), "frontier": (6, 210, 210),
+    "consistency": (3, 42, 42), "sensitivity": (12, 210, 210), "time_to_recovery": (6, 115, 115),
+    "implementations": (19, 420, 420), "basins": (5, 300, 300), "pre_bias": (6, 180, 180),
     "synthsaebench": (8, 72, 66),
-    "trajectories": (6, 15, 20), "cutoff": (6, 60, 80), "lower_edge": (28, 270, 450), "assumptions": (12, 260, 260),
+    "trajectories": (6, 15, 20), "identifiability": (2, 30, 40), "cutoff": (6, 60, 80), "lower_edge": (28, 270, 450),
+    "assumptions": (12, 260, 260),
     "real_frontier": (6, 54, 54), "real_consistency": (6, 18, 18), "real_sensitivity": (5, 45, 45),
     "real_frequencies": (2, 12, 12),
 }  # fmt: skip

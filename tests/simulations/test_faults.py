@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from figures.width import plot as plot_width
 from simulations.algorithms import compiled
 from simulations.base import signals
 from simulations.base.progress import say_when_compiling
 from simulations.cli import commands, main
+from simulations.evidence import reproduce
 from simulations.experiments import EXPERIMENTS, PRESETS
 from simulations.runs import leftovers, memory
 from simulations.runs.cell import Cell
@@ -322,6 +324,34 @@ def test_rows_that_are_all_failed(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert set(json.loads(capsys.readouterr().out)["verdicts"]) <= {"not tested yet", "undecided"}
     (folder / "rows.csv").write_bytes(header())
     refusal(capsys, "figure", "resonance", "--rows", str(folder), "--out", str(tmp_path / "pictures"))
+
+
+def test_one_experiment_that_failed_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = {"n_features": 16, "d_model": 8, "n_samples": 100, "n_neurons": 32, "n_steps": 2}
+    small = {name: replace(EXPERIMENTS[name], grids={"quick": lambda: [point]}) for name in ("resonance", "lower_edge")}
+    monkeypatch.setattr(reproduce, "EXPERIMENTS", small)
+    for name, each in small.items():
+        monkeypatch.setitem(EXPERIMENTS, name, each)  # type: ignore[arg-type]
+    monkeypatch.setattr(reproduce, "draw", lambda *_: Figure())
+
+    def nothing(_: Sequence[Cell]) -> list[dict[str, Any]]:
+        raise ValueError("nothing works")
+
+    def run(name: str, *args: Any, **options: Any) -> Path:
+        return sweep(name, *args, **options | ({"run_batch": nothing} if name == "resonance" else {}))
+
+    monkeypatch.setattr(reproduce, "sweep", run)
+    pictures = tmp_path / "pictures"
+    for words in (["reproduce", "--out", str(tmp_path)], ["figure", "all", "--rows", str(tmp_path)]):
+        extra = ["--device", "cpu"] if words[0] == "reproduce" else ["--out", str(pictures)]
+        assert main([*words, *extra, "--json"]) == 1
+        told, said = capsys.readouterr()
+        assert json.loads(told)["not_drawn"] == ["resonance"]
+        assert {Path(each).stem for each in json.loads(told)["figures"]} == {"lower_edge"}
+        assert sum("status ok" in line for line in said.splitlines()) == 1
+    assert (pictures / "lower_edge.png").exists()
 
 
 def test_widths_that_are_all_infinite_are_drawn(tmp_path: Path) -> None:

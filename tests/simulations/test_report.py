@@ -31,6 +31,7 @@ from simulations.evidence.report.answer import question_of
 from simulations.evidence.report.dots import arm_effect
 from simulations.evidence.report.methods import compared, varied
 from simulations.evidence.report.page import write, write_quietly
+from simulations.evidence.report.paths import path_shapes
 from simulations.evidence.report.shape import VALUES, shapes_of
 from simulations.evidence.report.snippets import mentions
 from simulations.evidence.scorecard.claims import CLAIMS
@@ -291,6 +292,23 @@ def test_knobs_are_read_off_the_arms() -> None:
     assert told == [["gba", "high_target_frequency", 0.02], ["topk", "k", 4]]
 
 
+def test_paths_of_neurons_are_curves_over_the_steps() -> None:
+    """Of two neurons of kind 0 and one of kind 2, by hand; a row without paths is left out."""
+    text = "0:3:0:0.2:0.1 0:3:1:0.9:0.3 0:8:0:0.4:0.3 0:8:1:0.7:0.1 2:5:0:0.5:0.6 2:5:1:0.4:0.5"
+    rows = pd.DataFrame({"arm": "p = 1/n", "seed": [4, 5], "neuron_trajectories": [text, None]}, index=[7, 8])
+    (shape,) = path_shapes(rows)
+    assert (shape.kind, shape.value, shape.x) == ("curves", "cosine at p = 1/n", "step")
+    told = {(series, x): value for series, x, value in shape.table[["series", "x", "value"]].to_numpy()}
+    assert told == pytest.approx({
+        ("keeps the nearest feature", 0): 0.3, ("keeps the nearest feature", 1): 0.8,
+        ("keeps the nearest feature: its rival", 0): 0.2, ("keeps the nearest feature: its rival", 1): 0.2,
+        ("stays mixed", 0): 0.5, ("stays mixed", 1): 0.4,
+        ("stays mixed: its rival", 0): 0.6, ("stays mixed: its rival", 1): 0.5,
+    })  # fmt: skip
+    assert set(shape.table.index) == {7} and set(shape.table["seed"]) == {4}
+    assert path_shapes(rows.iloc[1:]) == [] == path_shapes(rows.drop(columns="neuron_trajectories"))
+
+
 def test_a_search_without_fresh_seeds_says_nothing(runs: Path) -> None:
     rows = read_rows(runs / "toy" / "standard")
     assert len(compared(rows[rows["seed"] == 0])) == 0
@@ -305,7 +323,7 @@ LARGEST = {place.parts[-3]: place for place in sorted((ROOT / "results").glob("*
 def test_every_experiment_has_a_picture(place: Path) -> None:
     rows = pd.read_csv(place).copy()
     rows = rows[rows["status"] == "ok"]
-    shapes = shapes_of(place.parts[-3], rows)
+    shapes = [*path_shapes(rows), *shapes_of(place.parts[-3], rows)]
     assert shapes or not any(rows[name].notna().any() for name in VALUES if name in rows)
     for shape in shapes:
         made = "".join(charts.drawn(shape)["panels"])
@@ -418,7 +436,7 @@ def test_reproducing_ends_with_the_report_of_everything(tmp_path: Path, monkeypa
     small = EXPERIMENTS["resonance"].__class__("resonance", "small", 10, {"quick": lambda: [point | {"center": True}]})
     monkeypatch.setitem(EXPERIMENTS, "resonance", small)  # type: ignore[arg-type]
     monkeypatch.setattr(reproduce, "EXPERIMENTS", {"resonance": small})
-    monkeypatch.setattr(reproduce, "draw_figures", lambda *_: [])
+    monkeypatch.setattr(reproduce, "draw_figures", lambda *_: reproduce.Drawn([], []))
     helper.toy(tmp_path)
     told = reproduce.reproduce("quick", tmp_path, 1, 0, "cpu", ["sae-recovery", "reproduce"])
     assert told["report"] == str(tmp_path / "report.html")

@@ -33,7 +33,6 @@ from simulations.evidence.scorecard.effects import (
     slope_over_seeds,
 )
 from simulations.evidence.scorecard.reading import where
-from simulations.evidence.scorecard.rivals import BUDGET
 from simulations.evidence.scorecard.verdicts import (
     CONFLICTS,
     NOT_TESTED,
@@ -293,7 +292,7 @@ def test_failed_rows_and_failing_tests_leave_the_others_judged(store: Store) -> 
         "constant_steps": "failed rows only",
         "balance": "could not convert string to float: 'nonsense'",
         "activations_smooth": "line 3: a bad / row",
-        "consistency": BUDGET,
+        "consistency": "the rows say no arm (a column of rows written by this version): measure them again",
         "tuning_free": "the rows say no arm (a column of rows written by this version): measure them again",
         "width_in_n": "no rows",
     }

@@ -372,6 +372,7 @@ def test_the_manifest_is_strict_json(tmp_path: Path) -> None:
     assert storage.read_manifest(tmp_path) == wanted
     deep = "[" * 100_000 + "]" * 100_000
     wrong = ['{"earlier_runs": 5}', '{"grid": []}', '{"n_ok": "3"}', '{"schema": true}', '{"schema": 99}', deep]
+    wrong += [f'{{"shard": {each}}}' for each in ("[]", "[1]", "[0, 2]", "[3, 2]", "[1, true]", "[1, 1000000000000]")]
     for text in ("{", "[1]", "\udcff", *wrong):
         (tmp_path / "manifest.json").write_bytes(text.encode(errors="surrogateescape"))
         with pytest.raises(StorageError, match="manifest") as refusal:

@@ -445,6 +445,11 @@ def test_shards_that_do_not_make_a_whole_are_refused(tmp_path: Path) -> None:
 
     first, second, third = (run(tmp_path, shard=(i, 3)) for i in (1, 2, 3))
     refused("missing: 2", first, third)
+    for name in ("experiment", "preset"):
+        told = read_manifest(third)
+        storage.write_manifest(third, {key: each for key, each in told.items() if key != name})
+        refused("does not tell", first, second, third)
+        storage.write_manifest(third, told)
     refused("there twice", first, first, second)
     refused("no folder", tmp_path / "nothing")
     (tmp_path / "empty").mkdir()

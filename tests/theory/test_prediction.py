@@ -13,9 +13,19 @@ from statistics_helper import assert_z, seed_of
 from simulations.algorithms.provable import modified_ba
 from theory.closed_forms import frequency_to_bias
 from theory.prediction import alignment_trajectory, critical_frequency, learnable_by_step, learnable_fraction
-from theory.prediction_drive import Neuron, Population, gaussian_drive, shared_between, shared_drive, spacing
+from theory.prediction_drive import (
+    LONG,
+    SHORT,
+    Neuron,
+    Population,
+    gaussian_drive,
+    shared_between,
+    shared_drive,
+    spacing,
+)
+from theory.prediction_frame import Frame
 from theory.prediction_nodes import make_nodes
-from theory.prediction_recursion import Frame, Model, Sampling, alignments, update
+from theory.prediction_recursion import Model, Sampling, alignments, update
 
 
 def psi(y, b):
@@ -141,6 +151,21 @@ def test_the_number_of_samples_of_the_feature_scales_what_it_gets() -> None:
     np.testing.assert_allclose(found.rivals[0] - base.rivals[0], (more - 1) * 2 / 29 * both, rtol=1e-6)
 
 
+def test_the_company_of_a_rival_has_grown_with_it() -> None:
+    """Where all fire c = 2 h (u + S) + b: s - 1 others, each larger by |v|^2 c / (N f length), add 2 h of that each."""
+    model = Model(30, 50, 3, 4000, 1, False)
+    u = np.tile(np.linspace(2.0, 4.0, 29), (2, 1))
+    nodes, alone = nodes_at_rest(model, u), None
+    for length in (None, np.full(2, 25.0)):
+        found = update(np.full(2, 9.0), u, np.zeros_like(u), nodes, model, -1.0, length)
+        alone = found if alone is None else alone
+    others = (u.sum(1, keepdims=True) - u) / 28
+    psi_of = 2 * (u + 2 * others) / math.sqrt(3) - 1
+    more = 2 * 50 / 400 / 25.0 * psi_of * 2 / math.sqrt(3) * (1 - 2 / 29)  # in the samples without the feature
+    np.testing.assert_allclose(found.rivals - alone.rivals, more, rtol=0.02)  # the rival among its company: 1/28
+    np.testing.assert_array_equal(found.own, alone.own)  # whose company is known
+
+
 @pytest.mark.parametrize("anywhere", [False, True])
 def test_groups_vary_as_the_features_that_they_stand_for(anywhere: bool) -> None:
     """20,000 rivals in 256 nodes: the mean and the square of a coordinate spread over instances as of 20,000 draws."""
@@ -259,6 +284,37 @@ def test_luck_stays_while_the_neuron_stays() -> None:
     elsewhere = sampling.draw(nodes.fresh[0])
     correlation = np.corrcoef(first.ravel(), elsewhere.ravel())[0, 1]
     assert abs(correlation) < 0.2  # u and fresh correlate below 0.2, the noises less; 5 / sqrt(1600) of luck
+
+
+def test_far_beyond_the_grid_all_samples_fire() -> None:
+    """At u = 700 psi is linear: mean and variance are those of 2 y + b, to the last digit."""
+    u = np.random.default_rng(seed_of("far")).standard_normal((1, 500))
+    for cells in (SHORT, LONG):
+        rest = Population(u, np.ones(500), 1 / 8, cells).rest(2)
+        near, far = (rest.drive(np.array([[each]]), Neuron(-2.0, 0.5, np.zeros(1))) for each in (18.0, 700.0))
+        assert far.mean[0, 0] - near.mean[0, 0] == pytest.approx(682, rel=1e-9)
+        variance = float(near.square[0, 0] - near.mean[0, 0] ** 2)
+        assert far.square[0, 0] - far.mean[0, 0] ** 2 == pytest.approx(
+            variance, rel=0.01
+        )  # A_2 is straight over a cell
+        assert variance == pytest.approx(2 * (u.var() + 1 / 8**2 / 6), rel=0.02)
+
+
+def test_many_biases_at_once_are_each_alone() -> None:
+    model, biases = Model(200, 100, 3, 20_000, 3, True), np.array([-1.5, -2.5])
+    nodes = model.nodes(4, 199)
+    together = alignments(model, np.tile(biases, 4), nodes.repeated(2)).reshape(4, 4, 2)
+    for k, bias in enumerate(biases):  # the ends of the grid are those of all instances
+        np.testing.assert_allclose(together[:, :, k], alignments(model, float(bias), nodes), rtol=1e-5)
+
+
+def test_another_set_of_instances_is_another_one_of_the_same_law() -> None:
+    first, second = (make_nodes(300, 50, 2.0, 2, 64, 300, number=number) for number in (0, 1))
+    one, other = (each.fresh[1].ravel() for each in (first, second))  # overlaps are in order, and so alike
+    assert abs(np.corrcoef(one, other)[0, 1]) < 5 / math.sqrt(one.size)
+    for each in (second.overlap, second.fresh[1], second.sampling[0]):
+        assert each.mean() == pytest.approx(0, abs=5 / math.sqrt(each.size))
+        assert each.var() == pytest.approx(1, abs=5 * math.sqrt(2 / each.size))
 
 
 def test_limits() -> None:

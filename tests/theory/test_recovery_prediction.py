@@ -9,8 +9,9 @@ from statistics_helper import assert_z, seed_of
 from simulations.runs.cell import Cell, run_cell
 from theory.closed_forms import cap_probability
 from theory.plan import plan
+from theory.prediction_frame import Frame
 from theory.prediction_nodes import Start, make_nodes
-from theory.prediction_recursion import Frame, Model
+from theory.prediction_recursion import Model
 from theory.rare_events import log_tail
 from theory.recovery_prediction import (
     Success,
@@ -21,7 +22,7 @@ from theory.recovery_prediction import (
     success_by_step,
     success_probability,
 )
-from theory.starts import outcomes, strata
+from theory.starts import _another_draw, outcomes, strata
 
 SETTING = {
     "n_features": 128,
@@ -86,6 +87,27 @@ def test_every_instance_starts_as_often_everywhere() -> None:
     assert ended.shape == (3, 28, 256) and (ended <= starts).all()
     # At d = 32 a start passes 0.9 beyond u = 5.09 by itself: in the strata from 5.17 on, not in those up to 4.7.
     assert (ended[0][edges > 5.1] == starts[edges > 5.1]).all() and not ended[0][edges < 4.8].any()
+
+
+def test_half_of_what_later_steps_draw_is_common_to_the_starts_of_a_feature() -> None:
+    """Two starts at one instance: equal overlaps and meetings, their own first step, and half the variance later."""
+    nodes = Model(512, 256, 3, 51_200, 4, True).nodes(64, 511, anywhere=True)
+    some = np.arange(64)
+    first, second = (
+        _another_draw(nodes, np.full(64, 0.3), some, (some + turn + 1) % 64, (some + 2 * turn + 3) % 64)
+        for turn in (0, 1)
+    )
+    # Of 64 x 511 values a correlation errs by 0.006; strata of 32 instances, and their images, repel by 1/31 each.
+    for one, other in [
+        *zip(first.fresh, second.fresh, strict=True),
+        *zip(first.sampling[1:], second.sampling[1:], strict=True),
+    ]:
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] == pytest.approx(0.5, abs=0.06)
+        assert one.var() == pytest.approx(1, abs=0.05)
+    assert first.start is not None and second.start is not None
+    for one, other in ((first.start.across, second.start.across), (first.sampling[0], second.sampling[0])):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.06
+    np.testing.assert_array_equal(first.overlap, second.overlap)
 
 
 def test_before_the_first_step_it_is_chance() -> None:

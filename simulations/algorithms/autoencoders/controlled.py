@@ -92,7 +92,7 @@ class ControlledNetwork(TiedNetwork):
 
         def pre_activations(replica: int, rows: int, start: int, stop: int) -> Tensor:
             centred = x[replica][-rows:] - parameters["pre_bias"][replica]
-            return centred @ parameters["weights"][replica, start:stop].T
+            return (parameters["weights"][replica, start:stop] @ centred.T).T  # a neuron's samples side by side
 
         return pre_activations
 

@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simulations.algorithms.autoencoders.selection import order_statistics
+from simulations.algorithms.compiled import AVAILABLE
+
 HITS = 8  # samples above the threshold that a quantile is taken from
 LEAST_ROWS, MOST_ROWS = 64, 2_048  # samples that a quantile is taken from
 
@@ -97,10 +100,19 @@ def quantile(
             frequency = float(of.target[r, start])
             u = pre_activations(r, min(n_rows, quantile_rows(frequency)), start, stop)
             count = min(max(round(frequency * len(u)), 1), len(u) - 1) if len(u) > 1 else 1
-            largest = u.topk(min(count + 1, len(u)), dim=0).values
-            wanted[r, start:stop] = -(largest[count - 1] + largest[-1]) / 2
+            wanted[r, start:stop] = -_around(u, count)
     moved = (bias + relaxation * (wanted - bias)).clamp(-1, 0)
     if not below:
         return moved
     frequency_seen = buffer.fired / buffer.samples
     return torch.where((frequency_seen > of.target) | (frequency_seen < dead), moved, bias)
+
+
+def _around(u: Tensor, count: int) -> Tensor:
+    """Return the middle (M,) between the count-th largest of each column of u (N, M) and the next one, if there is."""
+    if u.device.type == "cpu" and AVAILABLE:
+        both = u.new_empty(u.shape[1], 2)
+        order_statistics(u.T.contiguous().numpy(), count, both.numpy())
+        return both.sum(1) / 2
+    largest = u.topk(min(count + 1, len(u)), dim=0).values
+    return (largest[count - 1] + largest[-1]) / 2

@@ -13,85 +13,13 @@ import torch
 from torch import Tensor
 
 from simulations.algorithms.autoencoders.network import Seen
+from simulations.algorithms.autoencoders.selection import indices_above, indices_of_largest
 from simulations.algorithms.autoencoders.tied import TANH_SLOPE, Gate, Gradients, Parameters
 from simulations.algorithms.compiled import compiled
 
-LANES = 16  # entries tested together
 NO_PENALTY, L1, L0, TANH = 0, 1, 2, 3
 Array = np.ndarray[Any, Any]
 _FAST = {"nsz", "contract", "reassoc", "arcp"}
-_SCAN = _FAST | {"nnan"}  # of comparisons only: the maximum of LANES entries is then a vector instruction
-
-
-@compiled(fastmath=_SCAN)
-def _above(y: Array, floor: Any, found: Array) -> int:
-    """Write the indices of y > floor, in order, and return how many there are."""
-    width = y.shape[0]
-    whole = width // LANES * LANES
-    count = 0
-    for j in range(0, whole, LANES):
-        top = y[j]
-        for m in range(j + 1, j + LANES):
-            top = max(top, y[m])
-        if top > floor:
-            for m in range(j, j + LANES):
-                if y[m] > floor:
-                    found[count] = m
-                    count += 1
-    for m in range(whole, width):
-        if y[m] > floor:
-            found[count] = m
-            count += 1
-    return count
-
-
-@compiled(fastmath=_FAST)
-def _before(values: Array, indices: Array, i: int, j: int) -> bool:
-    """Return whether entry i is to leave before entry j: the smaller value, of equal ones the higher index."""
-    return bool(values[i] < values[j] or (values[i] == values[j] and indices[i] > indices[j]))
-
-
-@compiled(fastmath=_FAST)
-def _sink(values: Array, indices: Array, size: int, at: int) -> None:
-    """Restore the heap (first to leave on top) below position `at`."""
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            return
-        if child + 1 < size and _before(values, indices, child + 1, child):
-            child += 1
-        if not _before(values, indices, child, at):
-            return
-        values[at], values[child] = values[child], values[at]
-        indices[at], indices[child] = indices[child], indices[at]
-        at = child
-
-
-@compiled(fastmath=_SCAN)
-def _largest(y: Array, k: int, heap: Array, found: Array) -> int:
-    """Write the indices of the k largest positive entries of y, of equal ones the first; return how many there are."""
-    zero = y.dtype.type(0)
-    for i in range(k):
-        heap[i] = zero
-        found[i] = -1
-    width = y.shape[0]
-    for j in range(0, width, LANES):
-        end = min(j + LANES, width)
-        top = y[j]
-        for m in range(j + 1, end):
-            top = max(top, y[m])
-        if top > heap[0]:
-            for m in range(j, end):
-                if y[m] > heap[0]:
-                    heap[0] = y[m]
-                    found[0] = m
-                    _sink(heap, found, k, 0)
-    count = 0
-    for i in range(k):
-        if found[i] >= 0:
-            found[count] = found[i]
-            count += 1
-    return count
 
 
 @compiled(fastmath=_FAST)
@@ -148,7 +76,7 @@ def _accumulate(
     for row in range(rows):
         for m in range(width):
             y[m] = u[row, m] + b[m]
-        count = _largest(y, k, heap, found) if k > 0 else _above(y, low - half, found)
+        count = indices_of_largest(y, k, heap, found) if k > 0 else indices_above(y, low - half, found)
         if ties > 0:
             kept = 0
             for hit in range(count):

@@ -1,9 +1,14 @@
 """BatchTopK with an encoder of its own, and Matryoshka BatchTopK, its sum over nested dictionaries.
 
 BatchTopK (Bussmann et al., arXiv 2412.06410): topk-untied (arXiv 2406.04093) in which the K B largest positive latents
-of a batch of B are active; elsewhere, a fixed threshold, E min { z > 0 }, stands for that rule.
+of a batch of B are active; elsewhere, a fixed threshold, E min { z > 0 }, stands for that rule.  As in
+bartbussmann/BatchTopK (alpha 1/32, constant rate, no clipping), but for ours: beta_2 0.999 of Adam for 0.99, b_pre from
+the mean for 0, and dead after dead_samples for 5 batches.
 Matryoshka (Bussmann et al., arXiv 2503.17547): for sizes m_1 < .. < m_L = M, with x_m the reconstruction by the first m
-latents,  loss = 1/2 sum_l ||x - x_{m_l}||^2 + AuxK  (eq. 3).
+latents,  loss = 1/2 sum_l ||x - x_{m_l}||^2 + AuxK  (eq. 3).  Its authors' code, matryoshka_batch_top_k.py of
+dictionary_learning, takes the same steps from the same weights (tests/saelens/test_dictionary_learning.py); besides, it
+clips gradients at norm 1, which ours do not reach (0.45 at most; n = 128, d = 64, M = 256), and its rate rises over the
+first 1,000 steps to 2e-4 (2^14/M)^(1/2), 1.6e-3 at M = 256.
 """
 
 from __future__ import annotations

@@ -1,37 +1,30 @@
-"""scikit-learn's online dictionary learning on the stream of the trained algorithms."""
+"""Classical online dictionary learning on the stream of the trained algorithms: by scikit-learn, and by SPAMS.
+
+Mairal et al., Online Learning for Matrix Factorization and Sparse Coding (JMLR 2010): codes z >= 0 that minimise
+1/2 ||x - W z||^2 + penalty |z|_1, rows of W of norm at most 1.  SPAMS, by its authors, is GPL: no part of this suite,
+and never asked for, it is used where the user has it.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from simulations.algorithms.autoencoders import base
-from simulations.algorithms.base import Algorithm, Fitted, Job, Runtime, register
-from simulations.base import checks
+from simulations.algorithms.base import Fitted, Runtime, register
+from simulations.algorithms.streamed import Streamed
+from simulations.data.source import Source
 
 
 @register("dictionary-learning")
 @dataclass(frozen=True, kw_only=True, repr=False)
-class DictionaryLearning(Algorithm):
-    """Mairal et al., Online Learning for Matrix Factorization and Sparse Coding (JMLR 2010), with codes >= 0."""
+class DictionaryLearning(Streamed):
+    """scikit-learn's online dictionary learning (Mairal et al., JMLR 2010), with codes >= 0."""
 
-    batch_axes: ClassVar[tuple[str, ...]] = ()
-
-    n_steps: int = base.n_steps()
-    batch_size: int = base.batch_size()
     penalty: float = base.penalty(0.1, "sparsity penalty of l1, dictionary-learning (0.1) and jumprelu (0.01)")
     n_evaluations: int = base.n_evaluations()
-
-    @property
-    def usual_samples(self) -> int:  # type: ignore[override]
-        """The number of samples where none is given: every batch is fresh."""
-        return max(1, self.n_steps) * (self.batch_size or base.USUAL_BATCH)
-
-    def check(self, model: Any) -> None:
-        """Raise ValueError for batches larger than the data."""
-        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
 
     def check_ready(self) -> None:
         """Raise ValueError where scikit-learn is not installed."""
@@ -39,15 +32,20 @@ class DictionaryLearning(Algorithm):
             raise ValueError(f"algorithm={self.name!r} needs scikit-learn: pip install 'sae-recovery[scikit-learn]'")
 
     @classmethod
-    def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
-        """Learn a dictionary per job, one after the other; raises ValueError where there is to be a checkpoint."""
+    def learner(cls) -> Callable[[Any, Source, Runtime], Fitted]:
+        """Return its learning."""
         from simulations.algorithms.classical import learn
 
-        if runtime.checkpoint is not None:
-            raise ValueError(f"checkpoint={str(runtime.checkpoint)!r}, but {cls.name} has none")
-        return [learn(each.algorithm.resolved(base.Whole(*each)), each.source) for each in jobs]
+        return learn
 
-    def cost_of(self, model: Any) -> float:
-        """Return about how long a job takes."""
-        rows = self.batch_size or base.USUAL_BATCH
-        return float(self.n_steps + 1) * self.n_neurons * rows * float(model.d_model)
+
+@register("spams")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Spams(DictionaryLearning):
+    """The same by its authors' own code, SPAMS, which is GPL: used where it is installed, and never asked for."""
+
+    def check_ready(self) -> None:
+        """Raise ValueError where SPAMS is not installed."""
+        if importlib.util.find_spec("spams") is None:
+            needs = "needs SPAMS, which is GPL and no part of this suite: pip install spams-bin"
+            raise ValueError(f"algorithm={self.name!r} {needs}")

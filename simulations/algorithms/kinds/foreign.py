@@ -16,7 +16,7 @@ import math
 import sys
 import time
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, make_dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +24,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simulations.algorithms.autoencoders import base
-from simulations.algorithms.base import Algorithm, Array, Fitted, Job, Runtime, Trace, adapter, algorithm_class
+from simulations.algorithms.base import Algorithm, Array, Fitted, Runtime, Trace, adapter, algorithm_class
+from simulations.algorithms.streamed import Streamed
 from simulations.base import checks
 from simulations.base.settings import setting
 from simulations.data.model import Model
@@ -37,37 +37,18 @@ CONTRACT = "train(batches, *, d_model, n_neurons, n_steps, seed, **own)"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Foreign(Algorithm):
+class Foreign(Streamed):
     """A user's function; a class of its own, with its parameters as settings, is made for each."""
 
     function: ClassVar[Callable[..., Any]]
 
-    n_steps: int = base.n_steps()
-    batch_size: int = base.batch_size()
-
-    @property
-    def usual_samples(self) -> int:  # type: ignore[override]
-        """The number of samples where none is given: every batch is fresh."""
-        return max(1, self.n_steps) * (self.batch_size or base.USUAL_BATCH)
-
-    def check(self, model: Any) -> None:
-        """Raise ValueError for batches larger than the data."""
-        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
-
-    def cost_of(self, model: Any) -> float:
-        """Return about how long a job takes."""
-        rows = self.batch_size or base.USUAL_BATCH
-        return float(self.n_steps + 1) * self.n_neurons * rows * float(model.d_model)
-
     @classmethod
-    def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
-        """Call the function once per job.
+    def learner(cls) -> Callable[[Any, Source, Runtime], Fitted]:
+        """Return the call of the function.
 
-        Raises ValueError for what it returns that is no dictionary, and RuntimeError for what it raises.
+        It raises ValueError for what the function returns that is no dictionary, and RuntimeError for what it raises.
         """
-        if runtime.checkpoint is not None:
-            raise ValueError(f"checkpoint={str(runtime.checkpoint)!r}, but {cls.name} has none")
-        return [_fit(each.algorithm.resolved(base.Whole(*each)), each.source, runtime) for each in jobs]
+        return _fit
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.name, self.given())

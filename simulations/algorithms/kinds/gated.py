@@ -4,7 +4,9 @@ With W_mag = exp(r_mag) W_gate (eq. 7), pi = W_gate (x - b_dec) + b_gate:
     f(x) = 1(pi > 0) ReLU(W_mag (x - b_dec) + b_mag)  (eq. 6);  xhat(f) = W_dec f + b_dec, unit columns of W_dec;
     loss = ||x - xhat(f)||^2 + penalty |ReLU(pi)|_1 + ||x - xhat_frozen(ReLU(pi))||^2  (eq. 8),
 xhat_frozen with a copy of W_dec and b_dec that no gradient reaches.
-As in dictionary_learning's trainer of it, beta_1 of Adam is 0 and the gradient of W_dec is taken across its columns.
+As in dictionary_learning's trainer of it, beta_1 of Adam is 0, the gradient of W_dec is taken across its columns, and
+nothing is clipped: from the same weights it takes the same steps (tests/saelens/test_dictionary_learning.py).  Ours: no
+warm-up of the rate, there 1,000 steps, and of the penalty, there 2,000 (`warm_up` does the former).
 W_gate starts as the transpose of W_dec, its rows of norm `initial_norm`, as one of the authors advises since (in the
 discussion of the paper), after Anthropic's update of April 2024.  From norm 1 the first xhat is about (M/2d) x, and
 Adam, which remembers its squared gradients for a thousand steps, stalls in a dense code, whatever beta_1, a clipped

@@ -10,15 +10,17 @@ SAELens is loaded when something is trained.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from simulations.algorithms.autoencoders import base
-from simulations.algorithms.base import Algorithm, Fitted, Job, Runtime, adapter
+from simulations.algorithms.base import Algorithm, Fitted, Runtime, adapter
 from simulations.algorithms.kinds.batchtopk_untied import matryoshka_widths
+from simulations.algorithms.streamed import Streamed
 from simulations.base import checks
 from simulations.base.settings import setting
+from simulations.data.source import Source
 
 PREFIX = "saelens"
 MODES = ("step", "tanh")
@@ -27,14 +29,12 @@ weight = checks.number(0, high_open=True)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class SAELens(Algorithm):
+class SAELens(Streamed):
     """What all kinds share: SAELens' trainer (Adam, gradients clipped at norm 1) and the start of its weights."""
 
     architecture: ClassVar[str] = ""  # SAELens' name of the training class
     own_fields: ClassVar[tuple[str, ...]] = ()  # what its configuration has beyond that of every kind
 
-    n_steps: int = base.n_steps()
-    batch_size: int = base.batch_size()
     learning_rate: float = setting(0.0003, "learning rate of Adam (SAELens' default 3e-4)", positive)
     schedule: str = base.schedule()
     warm_up: float = base.warm_up()
@@ -50,15 +50,6 @@ class SAELens(Algorithm):
     n_evaluations: int = base.n_evaluations()
     n_restarts: int = setting(1, "dictionaries trained on the same data, compared for consistency", checks.count(1))
 
-    @property
-    def usual_samples(self) -> int:  # type: ignore[override]
-        """The number of samples where none is given: every batch is fresh."""
-        return max(1, self.n_steps) * (self.batch_size or base.USUAL_BATCH)
-
-    def check(self, model: Any) -> None:
-        """Raise ValueError for batches larger than the data."""
-        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
-
     def check_ready(self) -> None:
         """Raise ValueError where SAELens is not installed."""
         if importlib.util.find_spec("sae_lens") is None:
@@ -69,24 +60,15 @@ class SAELens(Algorithm):
         return {name: getattr(self, name) for name in self.own_fields}
 
     @classmethod
-    def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
-        """Train one autoencoder per job, one after the other; raises ValueError where there is to be a checkpoint."""
-        jobs[0].algorithm.check_ready()
-        if runtime.checkpoint is not None:
-            raise ValueError(f"checkpoint={str(runtime.checkpoint)!r}, but {cls.name} has none")
+    def learner(cls) -> Callable[[Any, Source, Runtime], Fitted]:
+        """Return its training."""
         from simulations.algorithms.saelens.fit import fit
 
-        return [fit(each.algorithm.resolved(base.Whole(*each)), each.source, runtime) for each in jobs]
-
-    def bytes_of(self, model: Any) -> int:
-        """Return about what a job takes: two weights, gradients and moments, and half a dozen arrays of a batch."""
-        rows = self.batch_size or base.USUAL_BATCH
-        return int(32 * self.n_neurons * (2 * model.d_model + rows))
+        return fit
 
     def cost_of(self, model: Any) -> float:
-        """Return about how long a job takes: the products of all steps."""
-        rows = self.batch_size or base.USUAL_BATCH
-        return float(self.n_steps + 1) * self.n_neurons * self.n_restarts * rows * float(model.d_model)
+        """Return about how long a job takes: the products of all steps, from every start."""
+        return self.n_restarts * super().cost_of(model)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

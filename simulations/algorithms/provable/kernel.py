@@ -1,199 +1,245 @@
 """The CPU kernel of the factored step: gather-sum, find the active entries, scatter them back, in one pass.
 
-One or two entries in a hundred are active, so finding them costs as much as using them.  Every entry leaves a byte
-flag beside its pre-activation; the flags are read eight at a time as one word, and the words that are not zero are
-listed without a branch, for a branch here is mispredicted at every other entry.
+Neurons are worked on LANES at a time: their G and C stay in the cache together, a sample's pre-activations are a few
+vectors in registers, and the comparison of these with zero is one 64-bit word.  Where few entries are active, finding
+them must not cost more than using them: the words of BLOCK samples tell which groups of GROUP neurons have an active
+one, and only those are scattered, by whole vectors.  Where many are, C = H^T Psi is the gather-sum of the transposed
+samples: the weights of CHUNK samples are kept, and each feature adds up its own.  Both ways add in the same order and
+give the same bits.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulations.algorithms.compiled import compiled, trailing_zeros, uint64
+from simulations.algorithms.compiled import compiled, trailing_zeros
 from simulations.algorithms.provable.psi import RELU, SHARPNESS, SMOOTH_CUTOFF, SMOOTH_RELU
+from simulations.algorithms.provable.vectors import (
+    BLOCK,
+    GROUP,
+    LANES,
+    SLOTS,
+    busy_groups,
+    count,
+    gather,
+    scatter,
+    spread,
+    weigh,
+)
 
 Array = np.ndarray[Any, Any]
-LANES = 16  # a tile's width is a multiple of it: whole words of eight flags, whole vectors
-BLOCK = 8  # samples gathered before they are scattered: fewer calls, and their pre-activations stay in L1
-BUSY = 2  # ours: a row is scattered by whole vectors once one in BUSY of its words holds an active entry
-_FAST = {"nsz", "nnan"}  # no contraction or reassociation: both ways to scatter must give the same bits
+CHUNK = 2_048  # samples between two choices of the way; their weights take 512 KB in float32
+BUSY = 0.05  # ours: the share of active entries from which on the transposed way is the faster one
+PER_FEATURE = 4  # ours: and a feature should have as many samples in a chunk, or C is read too often
+LINE = 64  # bytes of a line of the cache, in which a vector should lie whole
+PER_ROW = LANES // GROUP
+COUNT, SMOOTH, LINEAR = 0, 1, 2
+_FAST = {"nsz", "nnan"}
 
 
-def arrange(support: Array, values: Array) -> tuple[Array, Array]:
-    """Return the samples (N, s) as `accumulate` takes them: three slots or a multiple of four, ordered by feature.
+class Arranged(NamedTuple):
+    """Samples as `accumulate` takes them: `support`, `values` (N, s), and how many slots count, `used` (N,).
+
+    Transposed, chunk by chunk: `features` that occur, where their `entries` begin and how many there are, and `firsts`,
+    where a chunk's features begin.  Entries are `rows`, counted from the chunk's first, and their `amounts`.  Without
+    any features the transposed way is never gone.
+    """
+
+    support: Array
+    values: Array
+    used: Array
+    firsts: Array
+    features: Array
+    begins: Array
+    entries: Array
+    rows: Array
+    amounts: Array
+
+
+def arrange(support: Array, values: Array, n_features: int) -> Arranged:
+    """Return the samples (N, s), ordered by feature, null slots last, at least SLOTS of them.
 
     Samples that share their first feature follow each other, which keeps its rows of G and C in L1 for some N s / n
-    samples.  Slots of value 0 go last and point at the first feature, whose row is at hand.
+    samples.
     """
-    null = values == 0
-    order = np.argsort(np.where(null, np.iinfo(support.dtype).max, support), axis=1, kind="stable")
+    order = np.argsort(np.where(values == 0, np.iinfo(support.dtype).max, support), axis=1, kind="stable")
     support, values = np.take_along_axis(support, order, 1), np.take_along_axis(values, order, 1)
-    support = np.where(values == 0, support[:, :1], support)
-    missing = max(3 - support.shape[1], 0) or (-support.shape[1] % 4 if support.shape[1] > 3 else 0)
+    missing = max(SLOTS - support.shape[1], 0)
     support = np.concatenate([support, np.repeat(support[:, :1], missing, axis=1)], axis=1)
     values = np.pad(values, ((0, 0), (0, missing)))
     rows = np.argsort(support[:, 0], kind="stable")
-    return support[rows], values[rows]
+    support, values = support[rows], values[rows]
+    worth = support.shape[1] * CHUNK >= PER_FEATURE * n_features
+    kept = values != 0
+    return Arranged(support, values, kept.sum(axis=1), *_transposed(support, values, kept & worth, n_features))
 
 
-@compiled(fastmath=_FAST | {"contract"})
-def _gather(
-    support: Array, values: Array, first: int, count: int, G: Array, start: Array, u: Array, flags: Array
-) -> None:
-    """u[r, m] = start[m] + sum_k values[first + r, k] G[support[first + r, k], m], and flags[r, m] = u[r, m] > 0.
-
-    Three or four features a pass, and the pre-activation stays in a register.
-    """
-    width = G.shape[1]
-    slots = support.shape[1]
-    for r in range(count):
-        row = first + r
-        a, b, c = uint64(support[row, 0]), uint64(support[row, 1]), uint64(support[row, 2])  # no wrap-around tests
-        va, vb, vc = values[row, 0], values[row, 1], values[row, 2]
-        if slots == 3:
-            for m in range(width):
-                total = start[m] + va * G[a, m] + vb * G[b, m] + vc * G[c, m]
-                u[r, m] = total
-                flags[r, m] = total > 0
-            continue
-        d, vd = uint64(support[row, 3]), values[row, 3]
-        for m in range(width):
-            total = start[m] + va * G[a, m] + vb * G[b, m] + vc * G[c, m] + vd * G[d, m]
-            u[r, m] = total
-            flags[r, m] = total > 0
-        for k in range(4, slots, 4):
-            if values[row, k] == 0:
-                break
-            a, b = uint64(support[row, k]), uint64(support[row, k + 1])
-            c, d = uint64(support[row, k + 2]), uint64(support[row, k + 3])
-            va, vb, vc, vd = values[row, k], values[row, k + 1], values[row, k + 2], values[row, k + 3]
-            for m in range(width):
-                total = u[r, m] + va * G[a, m] + vb * G[b, m] + vc * G[c, m] + vd * G[d, m]
-                u[r, m] = total
-                flags[r, m] = total > 0
+def _transposed(support: Array, values: Array, kept: Array, n_features: int) -> tuple[Array, ...]:
+    """Return the last six of Arranged for the slots that are kept."""
+    rows, slots = np.nonzero(kept)
+    key = rows // CHUNK * np.int64(n_features) + support[rows, slots]
+    order = np.argsort(key, kind="stable")
+    lists, entries = np.unique(key, return_counts=True)
+    # A list has at least SLOTS places, as a sample has: null ones after its own.
+    places = np.maximum(entries, SLOTS)
+    begins = np.cumsum(places) - places
+    at = np.repeat(begins - (np.cumsum(entries) - entries), entries) + np.arange(len(order))
+    own_rows, amounts = np.zeros(places.sum(), np.int32), np.zeros(places.sum(), values.dtype)
+    own_rows[at], amounts[at] = (rows % CHUNK)[order], values[rows, slots][order]
+    firsts = np.searchsorted(lists // n_features, np.arange(-(-len(support) // CHUNK) + 1))
+    return firsts, lists % n_features, begins, entries, own_rows, amounts
 
 
 @compiled(fastmath=_FAST)
-def _scatter_row(support: Array, values: Array, row: int, weights: Array, C: Array) -> None:
-    for k in range(support.shape[1]):
-        i, v = uint64(support[row, k]), values[row, k]
-        if v == 0:
-            break
-        for m in range(C.shape[1]):
-            C[i, m] += v * weights[m]
+def _aligned(size: int, like: Array) -> Array:
+    """Return `size` entries of the dtype of `like`, not set, that begin a line of the cache."""
+    entries = LINE // like.itemsize
+    whole = np.empty(size + entries, like.dtype)
+    first = (-whole.ctypes.data % LINE) // like.itemsize
+    return whole[first : first + size]
 
 
 @compiled(fastmath=_FAST)
-def _scatter_smooth(
-    support: Array, values: Array, first: int, count: int, u: Array, bias: Array, margin: float,
-    C: Array, weight_sum: Array, fired: Array, weights: Array,
+def _smooth(
+    support: Array, values: Array, at: int, used: int, u: Array, start: int, bias: Array, margin: float, m: int,
+    fired: Array, weight_sum: Array, C: Array, weights: Array,
 ) -> None:  # fmt: skip
-    """Do as `_scatter` for the smooth ReLU, of which most entries are active: all by whole vectors."""
-    for r in range(count):
-        for m in range(C.shape[1]):
-            y = u[r, m] + margin
-            decay = math.exp(-abs(SHARPNESS * y))
-            soft = max(y, 0.0) + math.log1p(decay) / SHARPNESS
-            weight = soft + (y - bias[m]) * (1.0 if y > 0 else decay) / (1.0 + decay)
-            weights[m] = weight if u[r, m] > 0 else 0.0
-            weight_sum[m] += weights[m]
-            fired[m] += y > 0
-        _scatter_row(support, values, first + r, weights, C)
+    """Do as `scatter` for the smooth ReLU, of which u holds u + b - margin."""
+    for i in range(GROUP):
+        y = u[start + i] + margin
+        decay = math.exp(-abs(SHARPNESS * y))
+        soft = max(y, 0.0) + math.log1p(decay) / SHARPNESS
+        weight = soft + (y - bias[m + i]) * (1.0 if y > 0 else decay) / (1.0 + decay)
+        weights[i] = weight if u[start + i] > 0 else 0.0
+        fired[m + i] += y > 0
+    spread(support, values, at, used, weights, m, weight_sum, C)
 
 
 @compiled(fastmath=_FAST)
-def _scatter(
-    support: Array, values: Array, first: int, count: int, u: Array, flags: Array, words: Array, bias: Array,
-    relu: bool, C: Array, weight_sum: Array, fired: Array, weights: Array, busy: Array, hits: Array,
-) -> None:  # fmt: skip
-    """Add the active entries of `count` samples to C, weight_sum and fired; the last three are working space."""
-    zero = C.dtype.type(0)
-    for r in range(count):
+def _gather_block(samples: Arranged, first: int, last: int, G: Array, start: Array, u: Array, flags: Array) -> int:
+    """Write pre-activations and flags of BLOCK samples, and return which groups have an active one."""
+    for r in range(BLOCK):
         row = first + r
-        n_busy = 0
-        for j in range(words.shape[1]):
-            busy[n_busy] = j
-            n_busy += words[r, j] != 0
-        if BUSY * n_busy > words.shape[1]:
-            for m in range(C.shape[1]):
-                value = u[r, m] - bias[m]
-                weight = value + (u[r, m] if relu else value)
-                weights[m] = weight if flags[r, m] else zero
-                weight_sum[m] += weights[m]
-                fired[m] += flags[r, m]
-            _scatter_row(support, values, row, weights, C)
-            continue
-        a, b, c = uint64(support[row, 0]), uint64(support[row, 1]), uint64(support[row, 2])
-        va, vb, vc = values[row, 0], values[row, 1], values[row, 2]
-        n_hits = uint64(0)
-        for t in range(n_busy):
-            j = busy[t]
-            word = words[r, j]
-            while word != 0:
-                m = uint64(8) * j + (trailing_zeros(word) >> uint64(3))
-                word &= word - uint64(1)
-                value = u[r, m] - bias[m]
-                weight = value + (u[r, m] if relu else value)
-                fired[m] += 1
-                weight_sum[m] += weight
-                C[a, m] += va * weight
-                C[b, m] += vb * weight
-                C[c, m] += vc * weight
-                hits[n_hits] = m
-                weights[n_hits] = weight
-                n_hits += uint64(1)
-        for k in range(3, support.shape[1]):
-            i, v = uint64(support[row, k]), values[row, k]
-            if v == 0:
-                break
-            for t in range(n_hits):
-                C[i, hits[t]] += v * weights[t]
+        flags[r] = 0
+        if row < last:
+            at = row * samples.support.shape[1]
+            flags[r] = gather(samples.support, samples.values, at, samples.used[row], G, start, 0, u, r * LANES)
+    return int(busy_groups(flags))
+
+
+@compiled(fastmath=_FAST)
+def _by_group(
+    samples: Arranged, first: int, last: int, G: Array, start: Array, bias: Array, minus: Array, margin: float,
+    mode: int, C: Array, weight_sum: Array, fired: Array, u: Array, flags: Array, weights: Array,
+) -> None:  # fmt: skip
+    """Add what samples first to last do to LANES neurons, active group by active group."""
+    support, values, used = samples.support, samples.values, samples.used
+    for begin in range(first, last, BLOCK):
+        groups = _gather_block(samples, begin, last, G, start, u, flags)
+        while groups != 0:
+            group = trailing_zeros(groups)
+            groups &= groups - 1
+            m, row = group % PER_ROW * GROUP, begin + group // PER_ROW
+            own, at = group * GROUP, row * support.shape[1]
+            if mode == COUNT:
+                count(u, own, m, fired)
+            elif mode == SMOOTH:
+                _smooth(
+                    support, values, at, used[row], u, own, bias, margin, m, fired, weight_sum, C, weights
+                )  # fmt: skip
+            else:
+                scatter(support, values, at, used[row], u, own, bias, minus, m, fired, weight_sum, C)
+
+
+@compiled(fastmath=_FAST)
+def _by_feature(
+    samples: Arranged, first: int, last: int, G: Array, start: Array, bias: Array, minus: Array,
+    C: Array, weight_sum: Array, fired: Array, u: Array,
+) -> None:  # fmt: skip
+    """Add what samples first to last, a chunk, do to LANES neurons, all of them, feature by feature."""
+    for row in range(first, last):
+        own, at = (row - first) * LANES, row * samples.support.shape[1]
+        gather(samples.support, samples.values, at, samples.used[row], G, start, 0, u, own)
+        weigh(u, own, bias, minus, fired, weight_sum)
+    chunk = first // CHUNK
+    for i in range(samples.firsts[chunk], samples.firsts[chunk + 1]):
+        row = samples.features[i] * LANES
+        gather(samples.rows, samples.amounts, samples.begins[i], samples.entries[i], u, C, row, C, row)
+
+
+@compiled(fastmath=_FAST)
+def _slice(
+    samples: Arranged, G: Array, start: Array, bias: Array, minus: Array, margin: float,
+    mode: int, C: Array, weight_sum: Array, fired: Array, u: Array, flags: Array, weights: Array,
+) -> None:  # fmt: skip
+    """Add every sample's contribution to LANES neurons; all arrays flat, the last three are working space."""
+    n_rows = len(samples.support)
+    before = 0
+    busy = False
+    for first in range(0, n_rows, CHUNK):
+        last = min(first + CHUNK, n_rows)
+        if busy and mode == LINEAR and samples.features.size > 0:
+            _by_feature(samples, first, last, G, start, bias, minus, C, weight_sum, fired, u)
+        else:
+            _by_group(
+                samples, first, last, G, start, bias, minus, margin, mode, C, weight_sum, fired, u, flags, weights
+            )
+        after = 0
+        for m in range(LANES):
+            after += fired[m]
+        busy = after - before > BUSY * LANES * (last - first)
+        before = after
 
 
 @compiled(fastmath=_FAST)
 def accumulate(
-    support: Array,
-    values: Array,
+    samples: Arranged,
     G: Array,
     shift: Array,
     bias: Array,
     activation: int,
-    scatter: bool,
+    scattered: bool,
     C: Array,
     weight_sum: Array,
     fired: Array,
 ) -> None:
-    """Add every sample's contribution to C = H^T Psi (n, width), sum_l psi (width,) and the firing counts (width,).
+    """Write the samples' contributions to C = H^T Psi (n, width), sum_l psi (width,) and the firing counts (width,).
 
-    `support`, `values`: (N, s) from `arrange`; `G` = V W^T: (n, width), width a multiple of LANES; `shift` = <w, mean>
-    and `bias`: (width,).  Samples are taken in order and no neuron meets another one, so a neuron's result depends on
-    its own column only.  With `scatter` false only the firings are counted.  Raises ValueError for another width.
+    `G` = V W^T: (n, width), width a multiple of LANES; `shift` = <w, mean> and `bias`: (width,).  Samples are taken in
+    order and no neuron meets another one, so a neuron's result depends on its own column only.  With `scattered` false
+    only the firings are counted.  Raises ValueError for another width.
     """
-    n_rows, width = support.shape[0], G.shape[1]
+    n_features, width = G.shape
     if width % LANES:
         raise ValueError("the width of a tile should be a multiple of LANES")
-    u = np.empty((BLOCK, width), G.dtype)  # holds u + b - margin, so that one comparison with zero finds the active
-    words = np.empty((BLOCK, width // 8), np.uint64)
-    flags = words.view(np.uint8)
-    counts = np.zeros(width, np.int32)  # of half the width of `fired`: more of them in a vector
-    busy, hits, weights = np.empty(width // 8 + 1, np.uint64), np.empty(width, np.uint64), np.empty(width, G.dtype)
-    margin = G.dtype.type(SMOOTH_CUTOFF if (activation == SMOOTH_RELU and scatter) else 0.0)
-    start = bias - shift - margin
-    for first in range(0, n_rows, BLOCK):
-        count = min(BLOCK, n_rows - first)
-        _gather(support, values, first, count, G, start, u, flags)
-        if not scatter:
-            for r in range(count):
-                for m in range(width):
-                    counts[m] += flags[r, m]
-        elif activation == SMOOTH_RELU:
-            _scatter_smooth(support, values, first, count, u, bias, margin, C, weight_sum, counts, weights)
-        else:
-            relu = activation == RELU
-            _scatter(
-                support, values, first, count, u, flags, words, bias, relu, C, weight_sum, counts, weights, busy, hits
-            )
-    fired += counts
+    mode = COUNT if not scattered else SMOOTH if activation == SMOOTH_RELU else LINEAR
+    margin = G.dtype.type(SMOOTH_CUTOFF if mode == SMOOTH else 0.0)
+    own_G, own_C = _aligned(n_features * LANES, G), _aligned(n_features * LANES if scattered else 0, G)
+    u, weights = _aligned(min(CHUNK, len(samples.support) + BLOCK) * LANES, G), _aligned(GROUP, G)
+    start, own_bias, minus, own_sum = _aligned(LANES, G), _aligned(LANES, G), _aligned(LANES, G), _aligned(LANES, G)
+    flags, own_fired = np.empty(BLOCK, np.int64), np.empty(LANES, np.int32)
+    for first in range(0, width, LANES):
+        for i in range(n_features):
+            for m in range(LANES):
+                own_G[i * LANES + m] = G[i, first + m]
+        for i in range(own_C.size):
+            own_C[i] = 0
+        for m in range(LANES):
+            own_bias[m] = bias[first + m]
+            start[m] = bias[first + m] - shift[first + m] - margin  # so that one comparison with zero finds the active
+            minus[m] = 0 if activation == RELU else bias[first + m]
+            own_sum[m], own_fired[m] = 0, 0
+        _slice(
+            samples, own_G, start, own_bias, minus, margin, mode, own_C, own_sum, own_fired, u, flags, weights
+        )  # fmt: skip
+        for m in range(LANES):
+            fired[first + m] = own_fired[m]
+        if scattered:
+            for i in range(n_features):
+                for m in range(LANES):
+                    C[i, first + m] = own_C[i * LANES + m]
+            for m in range(LANES):
+                weight_sum[first + m] = own_sum[m]

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from simulations.algorithms.provable.kernel import LANES
 from simulations.algorithms.provable.psi import ACTIVATION_CODES
 from simulations.algorithms.provable.update import COLUMN_BYTES, Evaluation, tile_width
+from simulations.algorithms.provable.vectors import LANES
 from theory.closed_forms import frequency_to_bias
 
 T = TypeVar("T")
@@ -94,6 +94,9 @@ def tracking_bias(data: Evaluation, weights: Tensor, G: Tensor, frequency: Tenso
 def _bias(state: State, data: Evaluation, G: Tensor, settings: Any, rows: slice) -> Tensor:
     if settings.bias_policy == "tracking":
         return tracking_bias(data, state.weights, G, state.target_frequency, rows)
+    first = state.target_frequency[0, 0]
+    if (state.target_frequency == first).all():  # as a rule; finding the levels takes longer than a small product
+        return torch.full_like(state.target_frequency, _fixed_bias(first.item()))
     levels, index = torch.unique(state.target_frequency, return_inverse=True)
     return state.weights.new_tensor([_fixed_bias(each) for each in levels.tolist()])[index]
 
@@ -103,10 +106,11 @@ def _fixed_bias(target_frequency: float) -> float:
     return float(frequency_to_bias(target_frequency))
 
 
-def _best_cosine(G: Tensor, weights: Tensor, features: Tensor) -> Tensor:
+def _best_cosine(G: Tensor, weights: Tensor, norms: Tensor) -> Tensor:
     """Return max_m cos(w_m, v_i), (R, n); a null neuron counts as -1 with every feature."""
-    null = (weights.amax(-1) == 0) & (weights.amin(-1) == 0)
-    norms = features.norm(dim=2)
+    null = weights[..., 0] == 0
+    if null.any():
+        null = ~weights.any(-1)
     if not null.any():  # rounding is monotone: the greatest quotient is that of the greatest product
         return torch.div(G.amax(2), norms)
     return torch.div(G, norms[..., None]).masked_fill(null[:, None, :], -1.0).amax(2)
@@ -119,7 +123,7 @@ def step(state: State, data: Evaluation, settings: Any, *, move: bool = True) ->
     """
     weights = state.weights
     G = torch.bmm(data.features, weights.transpose(1, 2))
-    best = _best_cosine(G, weights, data.features)
+    best = _best_cosine(G, weights, data.norms)
     rows = _batch(data.n_samples, settings.batch_size, state.n_steps) if move else slice(0, data.n_samples)
     bias = _bias(state, data, G, settings, rows)
     activation = ACTIVATION_CODES[settings.activation]
@@ -131,8 +135,8 @@ def step(state: State, data: Evaluation, settings: Any, *, move: bool = True) ->
     norm = moved.norm(dim=-1, keepdim=True)
     alive = (drive.fired[..., None] > 0) & (norm > 0)
     moved = moved.div_(torch.where(alive, norm, torch.ones_like(norm)))
-    weights = torch.where(alive, moved, weights)
-    return State(weights, state.target_frequency, state.n_steps + 1), info
+    moved = torch.where(alive, moved, weights, out=moved)
+    return State(moved, state.target_frequency, state.n_steps + 1), info
 
 
 def _run_tile(state: State, data: Evaluation, settings: Any) -> tuple[State, Tensor, Tensor, list[float]]:

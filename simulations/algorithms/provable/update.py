@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from simulations.algorithms.compiled import AVAILABLE
-from simulations.algorithms.provable.kernel import LANES, Array, accumulate, arrange
+from simulations.algorithms.provable.kernel import Arranged, accumulate, arrange
 from simulations.algorithms.provable.psi import firing_margin, psi
+from simulations.algorithms.provable.vectors import LANES
 from simulations.data.sampling import Sample, mean_activation
 
-# Neurons a tile: fixed, so that a neuron's bits depend neither on its neighbours nor on memory.  At n = 1,024 its G and
-# its C just fit a cache of 2 MB; half the width would spend more on every sample than it saves, and twice misses it.
+# Neurons a tile: fixed, so that a neuron's bits depend neither on its neighbours nor on memory.  The two products want
+# that many at least; the kernel takes them in slices, whose G and C fit the cache.
 CPU_TILE = 256
 CUDA_TILE_BYTES = 2**31  # G and C of one tile on a GPU
 BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # pre-activations held at once; on CPU they stay in cache
@@ -35,9 +36,10 @@ class Drive(NamedTuple):
 
 
 class Evaluation(Protocol):
-    """One way to evaluate the update: `features` V (R, n, d) and three functions of the neurons."""
+    """One way to evaluate the update: `features` V (R, n, d), their `norms` (R, n) and two functions of the neurons."""
 
     features: Tensor
+    norms: Tensor
     n_samples: int
 
     def drive(self, weights: Tensor, G: Tensor, bias: Tensor, activation: int, rows: slice, gradient: bool) -> Drive:
@@ -80,10 +82,11 @@ class Factored:
         first = samples[0]
         self.n_samples, self.slots = first.support.shape
         self.features = torch.stack([torch.from_numpy(each.features).to(device, dtype) for each in samples])
+        self.norms = self.features.norm(dim=2)
         self.support = np.stack([each.support for each in samples])
         self.values = torch.stack([torch.from_numpy(each.values).to(dtype=dtype) for each in samples])
         self.kernel = kernel and device.type == "cpu" and AVAILABLE
-        self.arranged: dict[tuple[int, int, int], tuple[Array, Array]] = {}
+        self.arranged: dict[tuple[int, int, int], Arranged] = {}
         if not self.kernel:
             offset = np.arange(len(samples), dtype=np.int64)[:, None, None] * first.features.shape[0]
             self.table = torch.from_numpy(self.support + offset).to(device)
@@ -93,11 +96,13 @@ class Factored:
             means = np.stack([mean_activation(each) for each in samples])
             self.mean = torch.from_numpy(means).to(device, dtype)
 
-    def _arranged(self, replica: int, rows: slice) -> tuple[Array, Array]:
+    def _arranged(self, replica: int, rows: slice) -> Arranged:
         """Return the samples of a slice as the kernel takes them: ordered within the slice, once, for all tiles."""
         key = (replica, rows.start, rows.stop)
         if key not in self.arranged:  # two threads may both do it, and find the same
-            self.arranged[key] = arrange(self.support[replica, rows], self.values[replica, rows].numpy())
+            self.arranged[key] = arrange(
+                self.support[replica, rows], self.values[replica, rows].numpy(), self.features.shape[1]
+            )
         return self.arranged[key]
 
     def _shift(self, weights: Tensor) -> Tensor:
@@ -107,30 +112,22 @@ class Factored:
 
     def drive(self, weights: Tensor, G: Tensor, bias: Tensor, activation: int, rows: slice, gradient: bool) -> Drive:
         """Return gradient and firing counts over `rows` (see Evaluation)."""
-        C = torch.zeros_like(G) if gradient else G.new_zeros(G.shape[0], 1, 1)
+        C = (torch.empty_like(G) if self.kernel else torch.zeros_like(G)) if gradient else G.new_zeros(len(G), 1, 1)
         weight_sum = torch.zeros_like(bias)
         fired = torch.zeros(bias.shape, dtype=torch.int64, device=bias.device)
         shift = self._shift(weights)
-        if self.kernel:
+        if self.kernel:  # writes all of C
             for r in range(len(G)):
-                accumulate(
-                    *self._arranged(r, rows),
-                    G[r].numpy(),
-                    shift[r].numpy(),
-                    bias[r].numpy(),
-                    activation,
-                    gradient,
-                    C[r].numpy(),
-                    weight_sum[r].numpy(),
-                    fired[r].numpy(),
-                )
+                whole = (each[r].numpy() for each in (C, weight_sum, fired))
+                own = (each[r].numpy() for each in (G, shift, bias))
+                accumulate(self._arranged(r, rows), *own, activation, gradient, *whole)
         else:
             self._scatter(G, shift, bias, activation, rows, gradient, C, weight_sum, fired)
         if not gradient:
             return Drive(None, fired)
         g = torch.bmm(C.transpose(1, 2), self.features)
         if self.mean is not None:
-            g -= weight_sum[:, :, None] * self.mean[:, None, :]
+            g.addcmul_(weight_sum[:, :, None], self.mean[:, None, :], value=-1)
         return Drive(g.div_(rows.stop - rows.start), fired)
 
     def _block(self, G: Tensor, block: slice) -> tuple[Tensor, Tensor, Tensor]:
@@ -196,6 +193,7 @@ class Dense:
         self.n_samples, d_model = rows[0].shape
         known = [np.zeros((0, d_model))] * len(rows) if features is None else features
         self.features = torch.stack([torch.from_numpy(each).to(device, dtype) for each in known])
+        self.norms = self.features.norm(dim=2)
         self.X = torch.stack([torch.from_numpy(np.asarray(each)).to(device, dtype) for each in rows])
         if center:
             self.X -= self.X.mean(1, keepdim=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from sae_lens import SAETrainer
 from sae_lens.config import SAETrainerConfig
@@ -15,34 +13,42 @@ from sae_lens.registry import get_sae_class, get_sae_training_class
 from sae_lens.util import temporary_seed
 from torch import Tensor
 
-from simulations.algorithms.autoencoders.fit import HeldOut
-from simulations.algorithms.autoencoders.trainer import Clock, evaluation_steps, learning_rate
-from simulations.algorithms.base import Array, Fitted, Runtime, Trace
-from simulations.base.checks import check_batch
+from simulations.algorithms import library
+from simulations.algorithms.autoencoders.trainer import learning_rate
+from simulations.algorithms.base import Runtime
 from simulations.base.streams import stream
-from simulations.data.source import Source, View, conditioned
-
-ROWS_AT_ONCE = 1_024  # rows that are coded together
+from simulations.data.source import View
 
 
-def fit(settings: Any, source: Source, runtime: Runtime) -> Fitted:
-    """Train as `settings` (simulations.algorithms.kinds.saelens), all of them resolved, say, from every start.
+class Trainer:
+    """SAELens' trainer of `settings` (simulations.algorithms.kinds.saelens), all of them resolved, at its start."""
 
-    x = scale (X - mean) has mean norm 1, as for our own autoencoders, whose batches these are.  On a CPU everything
-    runs on one thread, since the bits of a product depend on their number.  Raises ValueError for data that do not
-    vary.
-    """
-    check_batch(settings.batch_size, source.n_samples)
-    device = runtime.torch_device()
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        view = conditioned(source, device, runtime.torch_dtype())[0]
-        first, *others = (_run(settings, view, runtime, restart) for restart in range(settings.n_restarts))
-    finally:
-        torch.set_num_threads(threads)
-    return replace(first, restarts=[first, *others] if others else [])
+    def __init__(self, settings: Any, view: View, runtime: Runtime, restart: int) -> None:
+        self.settings, self.own = settings, _trainer(settings, view, runtime, restart)
+
+    def warm(self, x: Tensor) -> None:
+        """Run forward on x (B, d)."""
+        self.own.sae(self.own.activation_scaler(x))
+
+    def step(self, x: Tensor, step: int) -> Tensor:
+        """Take a step on x (B, d) at our learning rate; return the loss."""
+        for group in self.own.optimizer.param_groups:
+            group["lr"] = learning_rate(self.settings, step)
+        loss: Tensor = self.own.step(x).loss.detach()
+        self.own.n_training_steps += 1
+        return loss
+
+    def dictionary(self) -> Tensor:
+        """Return W_dec (M, d)."""
+        W: Tensor = self.own.sae.W_dec.detach()
+        return W
+
+    def inference(self) -> Any:
+        """Return what SAELens would save."""
+        return inference(self.own)
+
+
+fit = partial(library.fit, make=Trainer)
 
 
 def sae_of(settings: Any, d_model: int, seed: int, runtime: Runtime, restart: int = 0) -> Any:
@@ -85,48 +91,6 @@ def _trainer(settings: Any, view: View, runtime: Runtime, restart: int) -> Any:
     return trainer
 
 
-def _run(settings: Any, view: View, runtime: Runtime, restart: int) -> Fitted:
-    """Train from one start, measuring recovery on the way; stops where a number ceases to be finite."""
-    trainer = _trainer(settings, view, runtime, restart)
-    before = _fitted(trainer, view)
-    wanted, trace, clock = set(evaluation_steps(settings)), Trace(), Clock(view.device, 0.0)
-    diverged = -1
-    while True:
-        step = trainer.n_training_steps
-        over = step == settings.n_steps or diverged >= 0
-        if step in wanted or over:
-            _measure(trace, trainer.sae, view, step, clock.seconds(), settings.batch_size)
-        if over:
-            break
-        for group in trainer.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step)
-        x = view.batch(step, settings.batch_size)
-        if step == 0:  # what the first call alone does is not its work
-            trainer.sae(trainer.activation_scaler(x))
-        losses: list[Tensor] = []
-        clock.time(lambda x=x, losses=losses: losses.append(trainer.step(x).loss.detach()))  # type: ignore[misc]
-        trainer.n_training_steps += 1
-        if not torch.isfinite(losses[0]):
-            diverged = trainer.n_training_steps
-    if diverged >= 0:
-        message = f"non-finite loss at step {diverged}"
-        W = trainer.sae.W_dec.detach().cpu().numpy()
-        return Fitted(W, trace=trace, status="diverged", message=message, results={"diverged_step": diverged})
-    return replace(_fitted(trainer, view), trace=trace, before=before)
-
-
-def _measure(trace: Trace, sae: Any, view: View, step: int, seconds: float, batch_size: int) -> None:
-    trace.steps.append(step)
-    trace.seconds.append(seconds)
-    trace.samples.append(step * batch_size)
-    truth = view.source.truth
-    if truth is None:
-        return
-    W = torch.nn.functional.normalize(sae.W_dec.detach(), dim=1)
-    V = torch.nn.functional.normalize(torch.from_numpy(truth.features), dim=1).to(W)
-    trace.best_cosine.append(np.asarray((V @ W.T).nan_to_num(-1).amax(1).cpu().numpy()))
-
-
 def inference(trainer: Any) -> Any:
     """Return the autoencoder that SAELens would save, and load again, for x: BatchTopK as a JumpReLU, say."""
     with torch.no_grad():
@@ -141,40 +105,3 @@ def inference(trainer: Any) -> Any:
         if scaling is not None:  # of x, folded as SAELens' own fit does
             found.fold_activation_norm_scaling_factor(scaling)
     return found.eval()
-
-
-def _fitted(trainer: Any, view: View) -> Fitted:
-    sae = inference(trainer)
-    code = Coder(sae, view)
-    shift = sae.b_dec.detach().double().cpu().numpy() / view.scale
-    W = np.asarray(sae.W_dec.detach().cpu().numpy())
-    return Fitted(W, code, HeldOut(code, view.held_out), shift=shift, input_scale=view.scale)
-
-
-class Coder:
-    """The codes of an autoencoder of SAELens: raw X (rows, d) -> z (rows, M) and the reconstruction of X (rows, d).
-
-    z are in units of x = scale (X - mean).
-    """
-
-    def __init__(self, sae: Any, view: View) -> None:
-        self.sae, self.view = sae, view
-
-    def blocks(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield codes, reconstruction and x of x (rows, d), ROWS_AT_ONCE at a time."""
-        for part in torch.split(x, ROWS_AT_ONCE):
-            with torch.no_grad():
-                codes = self.sae.encode(part)
-                output = self.sae.decode(codes)
-            yield codes, output, part
-
-    def __call__(self, X: Array) -> tuple[Array, Array]:
-        """Return codes and reconstruction; raises ValueError for rows of another dimension."""
-        d = len(self.view.mean)
-        if np.ndim(X) != 2 or np.shape(X)[1] != d:
-            raise ValueError(f"X of shape {np.shape(X)}, but should be (rows, {d})")
-        done = [(codes.cpu().numpy(), out.double().cpu().numpy()) for codes, out, _ in self.blocks(self.view.of(X))]
-        if not len(X):
-            return np.zeros((0, self.sae.cfg.d_sae)), np.zeros((0, d))
-        outputs = np.concatenate([out for _, out in done])
-        return np.concatenate([codes for codes, _ in done]), outputs / self.view.scale + self.view.mean

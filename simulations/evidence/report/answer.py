@@ -107,7 +107,7 @@ def answer(lines: Sequence[Line], runs: Mapping[str, Sequence[Run]]) -> dict[str
     """Return the first screen: the headline, and for each question a sentence and its claims, decided ones first."""
     known = worlds(runs)
     of = {question: [line for line in lines if question_of(line) == question] for question in QUESTIONS}
-    sentences = (_does(known), _when(of[QUESTIONS[1]]), _against(known, of[QUESTIONS[2]]))
+    sentences = (_does(known), _when(of[QUESTIONS[1]]), _against(known))
     drawn = (_recovered(known), "", _differences(known))
     counts = {line["verdict"]: sum(each["verdict"] == line["verdict"] for each in lines) for line in lines}
     parts = [
@@ -164,11 +164,9 @@ def _when(lines: Sequence[Line]) -> str:
     )
 
 
-def _against(known: Sequence[World], lines: Sequence[Line]) -> str:
+def _against(known: Sequence[World]) -> str:
     first = next((each for each in known if each.rivals), None)
-    told = _compared(first) if first else "No rows that compare GBA with a rival on the paper's data."
-    open_ = sorted({line["note"] for line in lines if line["verdict"] == NOT_TESTED and line["until"]})
-    return told + (f" That is no verdict: {'; '.join(open_)}." if open_ and first else "")
+    return _compared(first) if first else "No rows that compare GBA with a rival on the paper's data."
 
 
 def _compared(world: World) -> str:

@@ -51,7 +51,7 @@ def lines_of(results: Path, names: Sequence[str]) -> list[Line]:
         presets = [each.name for each in folders(results, claim.experiment)]
         told = [judge(claim, results, preset) for preset in presets] or [judge(claim, results)]
         others = {each["preset"]: each["verdict"] for each in told[:-1]}
-        found.append(told[-1] | {"others": others, "until": claim.until, "slug": SLUGS[told[-1]["verdict"]]})
+        found.append(told[-1] | {"others": others, "slug": SLUGS[told[-1]["verdict"]]})
     return sorted(found, key=lambda line: ORDER.index(line["verdict"]))
 
 

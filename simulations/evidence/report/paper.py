@@ -29,6 +29,7 @@ PAPER: dict[str, Paper] = {
     "width_check": Paper("width of Theorem 6.1", "ours: checks the instrument of `width`"),
     "balance": Paper("feature balance: v1 Fig. 15", "two levels of frequency, or of size"),
     "cooccurrence": Paper("co-occurrence: v1 Figs. 10 and 11", "partners are planted, one or many a feature"),
+    "identifiability": Paper("identifiability: Theorem 5.3", "one factorisation is planted, the other is learned"),
     "activations": Paper("activations: v1 Fig. 12"),
     "steps": Paper("steps of Theorem 6.1"),
     "lower_edge": Paper("band of Theorem 6.1", "the theorem's number of samples has no constant"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from simulations.evidence.report import charts
 from simulations.evidence.report.paper import PAPER, Paper, deviations
+from simulations.evidence.report.paths import path_shapes
 from simulations.evidence.report.runs import Run
 from simulations.evidence.report.shape import Shape, shapes_of, varies
 from simulations.evidence.report.snippets import mentions
@@ -46,7 +47,7 @@ def section(runs: Sequence[Run], lines: Sequence[Line], out: Path) -> dict[str, 
 def _shapes(run: Run) -> list[Shape]:
     """Return how a run is drawn; rows that no picture can be made of hide no other experiment."""
     try:
-        return shapes_of(run.experiment, run.good)
+        return [*path_shapes(run.good), *shapes_of(run.experiment, run.good)]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         print(f"{run.name}: no picture: {' '.join(str(error).split())}", file=sys.stderr)
         return []

@@ -16,8 +16,7 @@ Test = Callable[[pd.DataFrame], Finding]
 class Claim:
     """A claim: its name, what is judged, where the paper says it, the experiment, the rule in words, and the test.
 
-    `until` says why it is not judged yet, although there are rows.  "At its best": at the best settings of a search at
-    one seed, which is not judged.
+    "At its best": at the best settings of a search at one seed, which is not judged.
     """
 
     name: str
@@ -26,4 +25,3 @@ class Claim:
     experiment: str
     rule: str
     test: Test
-    until: str = ""

@@ -33,7 +33,7 @@ def judge(claim: Claim, results: Path, preset: str | None = None) -> Line:
     line: Line = {"claim": claim.name, "statement": claim.statement, "source": claim.source, "rule": claim.rule}
     line |= {"experiment": claim.experiment, "preset": "", "n_rows": 0, "n_features": [], "rows": "", "figure": ""}
     if not found:
-        return line | _told(Finding(UNKNOWN, NOT_TESTED, claim.until or "no rows"))
+        return line | _told(Finding(UNKNOWN, NOT_TESTED, "no rows"))
     folder = found[-1]
     place: Line = {"preset": folder.name, "rows": f"{claim.experiment}/{folder.name}/{ROWS_FILE}"}
     finding = Finding(UNKNOWN, NOT_TESTED, "failed rows only")
@@ -42,9 +42,9 @@ def judge(claim: Claim, results: Path, preset: str | None = None) -> Line:
         if len(rows):
             sizes = [int(rows["n_features"].min()), int(rows["n_features"].max())]
             place |= {"n_rows": len(rows), "n_features": sizes}
-            finding = Finding(UNKNOWN, NOT_TESTED, claim.until) if claim.until else _reasoned(claim.test(rows))
+            finding = _reasoned(claim.test(rows))
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        finding = Finding(UNKNOWN, NOT_TESTED, claim.until or _message(error))
+        finding = Finding(UNKNOWN, NOT_TESTED, _message(error))
     return line | place | {"figure": _figure(results, claim.experiment, folder.name)} | _told(finding)
 
 

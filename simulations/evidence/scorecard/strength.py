@@ -9,9 +9,9 @@ import pandas as pd
 
 from simulations.evidence.scorecard.critical import RECOVERED, Array, groups
 from simulations.evidence.scorecard.edges import at_best_frequency
-from simulations.evidence.scorecard.effects import greatest, least, paired, slope_over_seeds
+from simulations.evidence.scorecard.effects import least, paired, slope_over_seeds
 from simulations.evidence.scorecard.reading import arm, where
-from simulations.evidence.scorecard.verdicts import Finding, above, equal, remarks, too_few
+from simulations.evidence.scorecard.verdicts import Finding, above, remarks, too_few
 from theory.transitions import crossing
 
 MUCH = 0.15  # frequency or strength over the greatest, up to which a feature is much rarer or weaker
@@ -84,13 +84,13 @@ def cutoff_and_width(rows: pd.DataFrame) -> Finding:
 
 
 def cutoff_and_sparsity(rows: pd.DataFrame) -> Finding:
-    """Return the slope of the log of the critical 1/h_i^2 over log s, greatest over M."""
+    """Return the slope of the log of the critical 1/h_i^2 over log s, least over M."""
     table = critical_levels(rows)
     parts = [part for _, part in table.groupby("n_neurons")]
-    effect = greatest(
+    effect = least(
         slope_over_seeds(np.log(part["sparsity"]), np.log(part["level"]), part["seed"], comparisons=len(parts))
         for part in parts
     )
-    verdict = equal(effect, 0.0, 0.25)
+    verdict = above(effect, 0.0)
     known = f"{len(table)} of {len(rows)} draws cross a half" if len(table) < len(rows) else ""
     return Finding(effect, verdict, remarks(known, too_few(effect, verdict)), where(rows))

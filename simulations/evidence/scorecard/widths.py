@@ -15,11 +15,10 @@ from simulations.evidence.scorecard.verdicts import (
     NOT_TESTED,
     UNDECIDED,
     Finding,
-    below,
     loose,
     remarks,
+    sufficient,
     too_few,
-    trivially,
 )
 
 NORMAL = 1.96  # of intervals of level 95 %
@@ -59,69 +58,58 @@ def width_points(part: pd.DataFrame, x: pd.Series) -> Points:
     return Points(x.to_numpy(dtype=float), y, errors, part["seed"].to_numpy())
 
 
-def spare(known: pd.DataFrame) -> tuple[Effect, Effect]:
-    """Return the decades between the required width and the sufficient n p^(-s), least and greatest over cells.
+def spare(rows: pd.DataFrame) -> Effect:
+    """Return the decades from the width of half recovery, where it is known, up to the sufficient n p^(-s): the least.
 
-    Cells in which the widths of too few seeds are known do not count where there are others.
+    A mean over seeds in each cell of n, s, p and centring.  The error within a seed is no part of its interval.
     """
-    n, s, p = (known[name].astype(float) for name in ("n_features", "sparsity", "target_frequency"))
-    decades = known.assign(spare=np.log10(n) - s * np.log10(p) - known[REQUIRED])
     names = ["n_features", "sparsity", "target_frequency", "center"]
-    parts = [part for _, part in decades.groupby(names)]
-    whole = [part for part in parts if len(part) >= MIN_SEEDS]  # the others are counted as not known
-    parts = whole or parts
-    effects = [over_seeds(part.set_index("seed")["spare"], len(parts)) for part in parts]
-    return least(effects), greatest(effects)
+    n, s, p = (rows[name].astype(float) for name in names[:3])
+    decades = rows[[*names, "seed"]].copy()
+    decades["spare"] = np.log10(n) - s * np.log10(p) - pd.to_numeric(rows[REQUIRED], errors="coerce")
+    parts = [part for _, part in decades[np.isfinite(decades["spare"])].groupby(names)]
+    return least(over_seeds(part.set_index("seed")["spare"], len(parts)) for part in parts)
 
 
-def _finding(effects: list[Effect], threshold: float, known: pd.DataFrame, n_rows: int) -> Finding:
-    """Return the greatest of slopes that should be below a threshold, with the decades to spare."""
-    effect, (decades, most) = greatest(effects), spare(known)
-    verdict = trivially(below(effect, threshold), decades)
-    lost = f"{n_rows - len(known)} of {n_rows} widths are not known" if len(known) < n_rows else ""
-    if len(known) < KNOWN * n_rows:
-        verdict = NOT_TESTED if verdict == NOT_TESTED else UNDECIDED
-    few = too_few(effect, verdict) if not lost or effect.n_seeds < MIN_SEEDS else ""
-    told = loose(decades, "decades")
-    told += f" at least, {most.value:.2g} at most" if told and most.value - decades.value > 1 else ""
-    return Finding(effect, verdict, remarks(told, lost, few), where(known))
+def _lines(known: pd.DataFrame, over: str) -> list[tuple[float, pd.DataFrame, Points]]:
+    """Return s, rows and points of the required width over a column, for each s and centring with two values of it."""
+    parts = [(s, part) for (s, _), part in groups(known, "sparsity", "center") if len(part[over].unique()) > 1]
+    return [(s, part, width_points(part, part[over])) for s, part in parts]
 
 
-def width_in_frequency(rows: pd.DataFrame) -> Finding:
-    """Return the greatest over s and centring of the exponent of M* over 1/p, divided by s."""
-    cut = arm(rows, "over p")
-    known = known_widths(cut)
-    lines = []
-    for (s, _), part in groups(known, "sparsity", "center"):
-        points = width_points(part, 1 / part["target_frequency"])
-        if len(np.unique(points.x)) > 1:
-            lines.append((points, s))
-    found = [(points.exponent(comparisons=len(lines)), s) for points, s in lines]
-    effects = [each._replace(value=each.value / s, low=each.low / s, high=each.high / s) for each, s in found]
-    return _finding(effects, 1.0, known, len(cut))
+def _shown(effect: Effect) -> str:
+    return f"{effect.value:.2g} ({effect.low:.2g} to {effect.high:.2g})" if math.isfinite(effect.low) else ""
 
 
-def width_in_n(rows: pd.DataFrame) -> Finding:
-    """Return the greatest over s and centring of the exponent of M* over n, less that of n p^(-s) there."""
-    cut = arm(rows, "over n")
-    known = known_widths(cut)
-    lines = []
-    for (s, _), part in groups(known, "sparsity", "center"):
-        points = width_points(part, part["n_features"])
-        if len(np.unique(points.x)) > 1:
-            lines.append((points, sufficient_exponent(part, s)))
-    effects = [points.exponent(comparisons=len(lines)).minus(exponent) for points, exponent in lines]
-    return _finding(effects, 0.0, known, len(cut))
+def enough(rows: pd.DataFrame, name: str) -> Finding:
+    """Return by how many decades n p^(-s) neurons are more than half recovery takes, least over a slice of the rows.
+
+    In words, how fast the required width grows, greatest over s and centring: an upper bound says nothing of that.
+    """
+    cut = slice_of(rows, name)
+    decades, over = spare(cut), "target_frequency" if name == SLICES[0] else "n_features"
+    verdict = sufficient(decades)
+    n_lost = len(cut) - int(np.isfinite(pd.to_numeric(cut[REQUIRED], errors="coerce")).sum())
+    if n_lost > (1 - KNOWN) * len(cut) and verdict != NOT_TESTED:
+        verdict = UNDECIDED
+    lost = f"{n_lost} of {len(cut)} widths are not known" if n_lost else ""
+    few = "" if lost and decades.n_seeds >= MIN_SEEDS else too_few(decades, verdict)
+    return Finding(decades, verdict, remarks(loose(decades, "decades"), _growth(cut, over), lost, few), where(cut))
 
 
-def width_at_fixed_frequency(rows: pd.DataFrame) -> Finding:
-    """Return the greatest over s and centring of the exponent of M* over n at fixed p, less 1."""
-    cut = slice_of(rows, SLICES[2])
-    known = known_widths(cut)
-    lines = [width_points(part, part["n_features"]) for _, part in groups(known, "sparsity", "center")]
-    lines = [each for each in lines if len(np.unique(each.x)) > 1]
-    effects = [points.exponent(comparisons=len(lines)).minus(1.0) for points in lines]
-    return _finding(effects, 0.25, known, len(cut))
+def _growth(cut: pd.DataFrame, over: str) -> str:
+    """Return how fast the required width grows with 1/p or n in a slice, and the bound n p^(-s) at the same points."""
+    lines = _lines(known_widths(cut), over)
+    if over == "n_features":
+        slopes = [(points.exponent(comparisons=len(lines)), sufficient_exponent(part, s)) for s, part, points in lines]
+    else:
+        slopes = [(points.exponent(comparisons=len(lines)).negative(), s) for s, _, points in lines]
+    told = [each for each in slopes if _shown(each[0])]
+    if not told:
+        return ""
+    effect, bounds = greatest(each for each, _ in told), sorted({f"{each:.2g}" for _, each in told})
+    base = "n" if over == "n_features" else "(1/p)"
+    return f"M* ~ {base}^{_shown(effect)} at most, beside {base}^{' to '.join(dict.fromkeys((bounds[0], bounds[-1])))}"
 
 
 def sufficient_exponent(part: pd.DataFrame, s: float) -> float:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from simulations.algorithms.provable import modified_ba
-from simulations.algorithms.provable.kernel import LANES
 from simulations.algorithms.provable.update import CPU_TILE, Evaluation
+from simulations.algorithms.provable.vectors import LANES
 from simulations.measures.look import TAU
 from theory.rare_events import cosine_of_tail
 

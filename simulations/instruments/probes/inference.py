@@ -68,9 +68,9 @@ def summary(tallies: Sequence[Tally], strata: Strata, task: Task) -> dict[str, A
     law; predicted_recovery_rate is about ONE dictionary of n_neurons on one more draw of the data.  required_width is
     where the mean recovery, and the ends of its interval, reach the target.  What is infinite or above 1e300 is empty.
     required_width_reason says why a width is empty, and log10_relative_width is about target_recovery times
-    reachable_recovery, what any width recovers.  A feature of which no probe tells counts as never learned: recovery
-    by widths of 1e4 and more errs low by some hundredths where many features are passed rather than held
-    (`width_check`); no interval allows for that.
+    reachable_recovery, what any width recovers.  A feature of which no probe tells counts as never learned, which might
+    bias recovery by large widths low; over 20 seeds of centred data none of 512 to 32,768 neurons shows a bias of a
+    hundredth beyond its error (`width_check`).
     """
     if any(each.hits.any() for each in tallies):
         jackknife = _jackknife(tallies, strata, task.model.n_features)

@@ -10,7 +10,7 @@ import torch
 from simulations.algorithms.base import Runtime
 from simulations.algorithms.provable import modified_ba
 from simulations.algorithms.provable.fit import evaluation_of
-from simulations.algorithms.provable.kernel import LANES
+from simulations.algorithms.provable.vectors import LANES
 from simulations.data.sampling import initial_directions
 from simulations.instruments.base import Task
 from simulations.instruments.probes.directions import unit_rows

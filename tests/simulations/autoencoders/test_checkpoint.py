@@ -313,6 +313,7 @@ def test_a_checkpoint_needs_a_folder(tmp_path: Path) -> None:
 
 
 def test_algorithms_without_a_checkpoint_refuse_one(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
     source = config("gba").source
     algorithm = algorithm_class("dictionary-learning")(n_neurons=10, n_steps=2, batch_size=100)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=r"checkpoint='.*run', but dictionary-learning has none"):

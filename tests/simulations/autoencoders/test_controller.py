@@ -16,6 +16,7 @@ from torch import Tensor
 
 from simulations.algorithms.autoencoders import controller
 from simulations.algorithms.autoencoders.controller import Buffer, Groups
+from simulations.algorithms.autoencoders.selection import order_statistics
 from simulations.algorithms.base import algorithm_class
 
 CPU, F64 = torch.device("cpu"), torch.float64
@@ -225,6 +226,24 @@ def test_quantile_makes_the_share_exact(seed: int, n_rows: int, n_neurons: int) 
             above = int((used + after[r, m] > 0).sum())
             # Continuous values have no ties, so the count is exact, unless the bias would have to be positive.
             assert above == wanted if after[r, m] < 0 else above <= wanted
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n_rows=st.integers(1, 200),
+    share=st.floats(0, 1),
+    ties=st.booleans(),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_order_statistics_are_torchs(seed: int, n_rows: int, share: float, ties: bool, dtype: str) -> None:
+    y = np.random.default_rng([seed, 8]).standard_normal((3, n_rows)).astype(dtype)
+    y = np.round(y) if ties else y
+    count = max(1, round(share * (n_rows - 1)))
+    both = np.empty((3, 2), dtype)
+    order_statistics(y, count, both)
+    largest = torch.from_numpy(y).topk(min(count + 1, n_rows), dim=1).values
+    assert both.tolist() == largest[:, [min(count, n_rows) - 1, -1]].tolist()
 
 
 def test_quantile_takes_enough_rows_and_no_more_than_it_needs() -> None:

@@ -117,6 +117,23 @@ def test_the_start_is_small_and_transposed(name: str) -> None:
         assert (p["threshold"] == 0.001).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        ("l1-untied", {"beta1": 0.9, "clip_norm": 1.0, "schedule": "tail", "penalty_warm_up": 0.05}),
+        ("jumprelu-untied", {"beta1": 0.0, "clip_norm": 1.0, "bandwidth": 0.001, "initial_threshold": 0.001}),
+        ("gated", {"beta1": 0.0, "clip_norm": 0.0, "schedule": "constant"}),
+        *(
+            (name, {"beta1": 0.9, "clip_norm": 0.0, "auxiliary": 1 / 32, "pre_bias": "learned-mean"})
+            for name in ("topk-untied", "batchtopk-untied", "matryoshka")
+        ),
+    ],
+)
+def test_defaults_are_the_authors(name: str, recipe: dict[str, Any]) -> None:
+    settings = algorithm_class(name)(n_neurons=M)
+    assert {key: getattr(settings, key) for key in recipe} == recipe
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_penalty_rises_over_its_share_of_the_steps(name: str) -> None:
     kind: Any = algorithm_class(name)

@@ -1,0 +1,53 @@
+"""What learners of other libraries and of users share: fresh batches, one job after the other, no checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simulations.algorithms.autoencoders import base
+from simulations.algorithms.base import Algorithm, Fitted, Job, Runtime
+from simulations.base import checks
+from simulations.data.source import Source
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Streamed(Algorithm):
+    """An algorithm that learns from fresh batches."""
+
+    n_steps: int = base.n_steps()
+    batch_size: int = base.batch_size()
+
+    @property
+    def usual_samples(self) -> int:  # type: ignore[override]
+        """The number of samples where none is given: every batch is fresh."""
+        return max(1, self.n_steps) * (self.batch_size or base.USUAL_BATCH)
+
+    def check(self, model: Any) -> None:
+        """Raise ValueError for batches larger than the data."""
+        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
+
+    @classmethod
+    def learner(cls) -> Callable[[Any, Source, Runtime], Fitted]:
+        """Return fit(settings, source, runtime), loaded only now."""
+        raise NotImplementedError
+
+    @classmethod
+    def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
+        """Learn from one source after the other; raises ValueError where there is to be a checkpoint."""
+        jobs[0].algorithm.check_ready()
+        if runtime.checkpoint is not None:
+            raise ValueError(f"checkpoint={str(runtime.checkpoint)!r}, but {cls.name} has none")
+        fit = cls.learner()
+        return [fit(each.algorithm.resolved(base.Whole(*each)), each.source, runtime) for each in jobs]
+
+    def bytes_of(self, model: Any) -> int:
+        """Return about what a job takes: two weights, gradients and moments, and half a dozen arrays of a batch."""
+        rows = self.batch_size or base.USUAL_BATCH
+        return int(32 * self.n_neurons * (2 * model.d_model + rows))
+
+    def cost_of(self, model: Any) -> float:
+        """Return about how long a job takes: the products of all steps."""
+        rows = self.batch_size or base.USUAL_BATCH
+        return float(self.n_steps + 1) * self.n_neurons * rows * float(model.d_model)

@@ -1,0 +1,178 @@
+"""The limit n -> infinity at d = delta n, N = nu n, after any number of steps: one neuron, by state evolution.
+
+It starts at its feature; canonical model.  What a rival does is a function of a Gaussian history, the same for all of
+them, and the cosine with the feature is a number.  PREDICTION.md, section 6.  Quadrature nodes only: no randomness.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from theory.checks import FloatArray, at_least, cosine, frequency, require
+from theory.closed_forms import bias_to_frequency, frequency_to_bias
+from theory.prediction_drive import Neuron, Population, period, shared_between, spacing
+from theory.prediction_nodes import spread
+
+N_NODES = 16_384  # ours: rivals; with four times as many the cosine moves by some 1e-4
+HIGHEST, LOWEST, HALVINGS = -0.1, -6.0, 16  # ours: biases among which a critical one is looked for
+TINY = 1e-12  # keeps the products of directions positive
+NUGGET = 1e-4  # keeps the correlations of luck positive where two steps are all but equal
+
+
+class _Sizes(NamedTuple):
+    """The ratios d/n and N/n, s, whether data are centred, and the matrix (L, L) by which shells act on each other."""
+
+    delta: float
+    nu: float
+    s: int
+    center: bool
+    meets: FloatArray
+
+
+def limit_trajectory(
+    d_per_feature: float,
+    sparsity: int,
+    target_frequency: float,
+    samples_per_feature: float,
+    n_steps: int,
+    *,
+    center: bool = True,
+    occurrence: float = 0.0,
+    shells: int = 0,
+) -> FloatArray:
+    """Return the cosine with its feature after 0 .. T steps from it, (T + 1,): delta > 0, s >= 2, p, nu > 0, T >= 0.
+
+    `occurrence`: by how many standard deviations, 1 / sqrt(nu s), the feature is in more samples than the average one.
+    `shells`: how far from the feature those that met it in samples, or met those, fire by themselves: 0 for
+    nu >> sqrt(n), T for n -> infinity at fixed nu.  Implements: PREDICTION.md, section 6 (ours).
+    Raises ValueError for arguments out of range.
+    """
+    delta, nu = _above_0("d_per_feature", d_per_feature), _above_0("samples_per_feature", samples_per_feature)
+    s, n_steps = int(at_least("sparsity", sparsity, 2)), int(at_least("n_steps", n_steps, 0))
+    bias = float(frequency_to_bias(frequency("target_frequency", target_frequency)))
+    number = max(1 + occurrence / math.sqrt(nu * s), 0.0)
+    sizes = _Sizes(delta, nu, s, bool(center), _meetings(s, nu, int(at_least("shells", shells, 0)), number))
+    return _cosines(sizes, bias, n_steps)
+
+
+def limit_critical_frequency(
+    d_per_feature: float,
+    sparsity: int,
+    samples_per_feature: float,
+    n_steps: int,
+    *,
+    center: bool = True,
+    threshold: float = 0.9,
+    occurrence: float = 0.0,
+    shells: int = 0,
+) -> float:
+    """Return the p above which the cosine after T steps is below the threshold, NaN where that is at none or at all.
+
+    Arguments and errors as in `limit_trajectory`.  With `occurrence` at the quartiles -0.674 and 0.674 of a feature's
+    luck it is the p at which a quarter and three quarters are kept: the width of the transition at n -> infinity.
+    """
+    tau = cosine("threshold", threshold)
+    sizes = (d_per_feature, sparsity)
+
+    def kept(bias: float) -> bool:
+        rest = (samples_per_feature, n_steps)
+        path = limit_trajectory(
+            *sizes, float(bias_to_frequency(bias)), *rest, center=center, occurrence=occurrence, shells=shells
+        )
+        return bool(path[-1] > tau)
+
+    high, low = HIGHEST, LOWEST
+    if kept(high) or not kept(low):
+        return math.nan
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if kept(middle) else (low, middle)
+    return float(bias_to_frequency((low + high) / 2))
+
+
+def _above_0(name: str, value: float) -> float:
+    number = at_least(name, value, 0)
+    require(name, number, number > 0, "above 0")
+    return float(number)
+
+
+def _meetings(s: int, nu: float, shells: int, number: float) -> FloatArray:
+    """Return what the amplitudes on the feature, on those that met it, on those that met them ... give each other.
+
+    A feature is in nu s samples with nu s (s-1) others, all of them different as n -> infinity: a shell gives the
+    energy (s-1) / (nu s) to the next, and gets as much.  Without shells those that met it give to the feature, all of
+    whose samples fire, and keep nothing.
+    """
+    hop = math.sqrt((s - 1) / (nu * s))
+    size = max(shells, 1) + 1
+    matrix = np.eye(size) + hop * (np.eye(size, k=1) + np.eye(size, k=-1))
+    matrix[0] *= number
+    matrix[1, 0] *= number
+    if not shells:
+        matrix[1, 1] = 0
+    return matrix
+
+
+def _cosines(sizes: _Sizes, bias: float, n_steps: int) -> FloatArray:
+    """Follow w = sum_l x_l e_l + sum_j kappa_j xi_j, xi Gaussian in d dimensions with the products n C_jr.
+
+    Implements: c_t = E psi(h (u_t + S)) - mean + luck;  C_tr = E c_t c_r;  Q_tr = E g_t g_r = <w_t, w_r>;
+    chi_tr = E dc_t / dg_r = Q^-1 E c_t g_r;  w_(t+1) = (2 h delta (meets x_t) + sum_r chi_tr w_r + xi_t) / length;
+    u_(t+1) = g_(t+1) + delta sum_j kappa_j c_j.
+    """
+    delta, h, size = sizes.delta, 1 / math.sqrt(sizes.s), len(sizes.meets)
+    fresh, luck = _white(n_steps)
+    x, kappa = np.zeros((n_steps + 1, size)), np.zeros((n_steps + 1, n_steps))
+    x[0, 0] = 1
+    c, u, length = np.zeros((n_steps, N_NODES)), np.zeros((n_steps, N_NODES)), math.inf
+    for t in range(n_steps):
+        across = kappa[: t + 1, :t] @ c[:t]
+        products = x[: t + 1] @ x[: t + 1].T + delta / N_NODES * across @ across.T + TINY * np.eye(t + 1)
+        g = np.linalg.cholesky(products) @ fresh[: t + 1]
+        u[t] = g[t] + delta * kappa[t, :t] @ c[:t]
+        mean, square = _drive(u[t], sizes, bias, (sizes.s - 1) * delta / (sizes.nu * sizes.s * length))
+        chi = np.linalg.solve(products, g @ mean / N_NODES)
+        c[t] = mean + np.sqrt(square / (sizes.nu * sizes.s)) * (_mixture(u[: t + 1], bias) @ luck[: t + 1])
+        x[t + 1] = 2 * h * delta * sizes.meets @ x[t] + chi @ x[: t + 1]
+        kappa[t + 1] = chi @ kappa[: t + 1]
+        kappa[t + 1, t] += 1
+        energy = delta * float(np.mean((kappa[t + 1, : t + 1] @ c[: t + 1]) ** 2))
+        length = math.sqrt(float(x[t + 1] @ x[t + 1]) + energy)
+        x[t + 1] /= length
+        kappa[t + 1] /= length
+    return x[:, 0]
+
+
+def _white(n_steps: int) -> tuple[FloatArray, FloatArray]:
+    """Return (T + 1, K) coordinates of the history and (T, K) of luck: exactly white, as Stein's lemma wants them."""
+    level = np.floor(spread(1, N_NODES, 2 * n_steps + 1, 0)[:, :, 0] * N_NODES) + 0.5  # each coordinate is even
+    normal = ndtri(level / N_NODES)
+    normal -= normal.mean(axis=1, keepdims=True)
+    normal = np.linalg.solve(np.linalg.cholesky(normal @ normal.T / N_NODES), normal)
+    return normal[: n_steps + 1], normal[n_steps + 1 :]
+
+
+def _drive(u: FloatArray, sizes: _Sizes, bias: float, grown: float) -> tuple[FloatArray, FloatArray]:
+    """Return E psi, less its mean where the data are centred, and E psi^2 over the company of each rival, (K,).
+
+    The company's projections have grown by `grown` E psi by the samples that they share with the rival.
+    """
+    s, h = sizes.s, 1 / math.sqrt(sizes.s)
+    population = Population(u[None], np.ones(u.size), spacing(s), period(s))
+    shift = np.array([s * h * u.mean() if sizes.center else 0.0])
+    drive = population.rest(s - 1).drive(population.grid(), Neuron(bias, h, shift))
+    more = grown * drive.mean * np.gradient(drive.mean, population.cell, axis=1)
+    mean, square = (each[0] for each in population.at_rivals(drive.mean + more, drive.square))
+    return mean - (mean.mean() if sizes.center else 0.0), np.maximum(square, 0)
+
+
+def _mixture(u: FloatArray, bias: float) -> FloatArray:
+    """Return the weights (t + 1,) of independent luck in the last step's: as equal as the firings behind it are."""
+    apart = u - u.mean(axis=1, keepdims=True)
+    apart /= np.linalg.norm(apart, axis=1, keepdims=True)
+    shared = shared_between(apart @ apart.T, bias) + NUGGET * np.eye(len(u))
+    return np.asarray(np.linalg.cholesky(shared)[-1])

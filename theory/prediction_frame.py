@@ -1,0 +1,128 @@
+"""What a neuron has seen of the features: its position among known directions, and their projections.
+
+PREDICTION.md, section 1: exact, whatever the samples are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from theory.checks import FloatArray
+from theory.prediction_nodes import Nodes
+
+
+def row_sums(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the products of rows, both (R, K): (R,)."""
+    return np.asarray(np.einsum("rk,rk->r", left, right))
+
+
+def products(stack: FloatArray, vector: FloatArray) -> FloatArray:
+    """Return the products of a vector (R, K) with each of a stack (J, R, K): (R, J)."""
+    return np.asarray(np.matmul(stack.transpose(1, 0, 2), vector[:, :, None])[..., 0])
+
+
+def combined(shares: FloatArray, stack: FloatArray) -> FloatArray:
+    """Return the sum of a stack (J, R, K) with the shares (R, J): (R, K)."""
+    return np.asarray(np.matmul(shares[:, None, :], stack.transpose(1, 0, 2))[:, 0])
+
+
+class Frame:
+    """A neuron, and what V has shown so far, in the frame that its steps span.
+
+    w = sum_j position_j e_j with e_0 = v_1/||v_1||.  `shown` holds <v_k, e_j> (J, R, K) of the rivals for each j,
+    `gaussian` its fresh part, `asked` the directions c of n-space, orthonormal in the rivals' weights, for which V^T c
+    is known.
+    """
+
+    def __init__(self, nodes: Nodes) -> None:
+        """Start at the feature, or at nodes.start where the nodes have one: a second direction is known then."""
+        self.nodes = nodes
+        start, (n_replicas, n_rivals), kind = nodes.start, nodes.overlap.shape, nodes.overlap.dtype
+        self.n_asked, self.n_shown = 0, 1 if start is None else 2
+        self.n_first = self.n_shown
+        room = (len(nodes.fresh), n_replicas, n_rivals)
+        self._asked = np.empty(room, kind)
+        self._shown = np.empty((self.n_first + room[0], *room[1:]), kind)
+        self.position = np.ones((n_replicas, 1), kind)
+        self._shown[0] = nodes.overlap
+        if start is not None:
+            self.position = np.stack([start.cosine, np.sqrt((1 - start.cosine) * (1 + start.cosine))], axis=1)
+            self._shown[1] = start.across
+        self.length = np.full(n_replicas, np.inf)  # of the V^T c of which w is made
+        self._last = np.zeros_like(self.position)  # where the neuron was before, orthogonal to where it is
+        self._grouped = bool((nodes.weight > 1).any())
+        self._gaussian = self._shown.copy() if self._grouped else self._shown
+
+    @property
+    def shown(self) -> FloatArray:
+        """The rivals' projections on each known direction, (J, R, K)."""
+        return self._shown[: self.n_shown]
+
+    @property
+    def asked(self) -> FloatArray:
+        """The directions of n-space that were asked, (steps, R, K)."""
+        return self._asked[: self.n_asked]
+
+    def projections(self) -> tuple[FloatArray, FloatArray]:
+        """Return u_1 = <w, v_1> (R,) and the rivals' u_k = <w, v_k> (R, K)."""
+        return self.position[:, 0] * self.nodes.norm, combined(self.position, self.shown)
+
+    def _outside(self, vector: FloatArray) -> FloatArray:
+        if not self.n_asked:
+            return vector
+        return vector - combined(products(self.asked, self.nodes.weight * vector), self.asked)
+
+    def _along(self, c: FloatArray) -> FloatArray:
+        """Return <c, V e_j> (R, J) for each known direction; c has the entries (R, K) of the rivals.
+
+        A node of weight m would sum m equal Gaussians where m independent ones are meant.  Only the combination in u
+        of the fresh parts moves c; what is beside it is chance, shrunk here to the size it has in the sum of singles
+        (but for the mean of c, since nodes know how the mean of a Gaussian varies).
+        """
+        weight = self.nodes.weight
+        along = products(self.shown, weight * c)
+        if not self._grouped:
+            return along
+        apart = c - (c @ weight / weight.sum())[:, None]
+        energy = weight * apart
+        fresh = products(self._gaussian[: self.n_shown], energy)
+        beside = fresh - self.position * row_sums(fresh, self.position)[:, None]
+        beside -= self._last * row_sums(fresh, self._last)[:, None]
+        if self.nodes.start is None:  # there the overlaps, even over the groups, shape every direction that is asked
+            beside[:, 0] = 0
+        size = row_sums(energy, energy)
+        chance = np.sqrt(row_sums(energy, apart) / np.maximum(size, np.finfo(c.dtype).tiny))
+        return along - (1 - np.minimum(chance, 1))[:, None] * beside
+
+    def move(self, own: FloatArray, c: FloatArray, alive: npt.NDArray[np.bool_]) -> None:
+        """Replace w by V^T c / ||V^T c|| where `alive` (R,); c has the entries `own` (R,) and `c` (R, K) of the rivals.
+
+        Implements: Gaussian conditioning, exact for any c that depends on V through its projections so far.  With c'
+        the part of c outside `asked`, V^T c = sum_j <c, V e_j> e_j + r |c'| e, where e is a new direction and r the
+        length of a Gaussian vector; and V e = r c'/|c'| + a fresh Gaussian outside everything asked.
+        """
+        weight = self.nodes.weight
+        along = self._along(c)
+        along[:, 0] += own * self.nodes.norm
+        new = self._outside(c)
+        length = np.sqrt(row_sums(weight * new, new))
+        radius = self.nodes.radius[self.n_shown - 1]
+        direction = self._asked[self.n_asked]
+        np.divide(new, np.maximum(length, np.finfo(new.dtype).tiny)[:, None], out=direction)
+        self.n_asked += 1
+        fresh = self._outside(self.nodes.fresh[self.n_asked - 1])
+        if self._grouped:
+            self._gaussian[self.n_shown] = fresh
+        np.multiply(radius[:, None], direction, out=self._shown[self.n_shown])
+        self._shown[self.n_shown] += fresh
+        self.n_shown += 1
+        moved = np.concatenate([along, (radius * length)[:, None]], axis=1)
+        norm = np.linalg.norm(moved, axis=1)
+        stays = ~alive | (norm == 0)
+        self.length = np.where(stays, np.inf, norm)
+        before = np.pad(self.position, ((0, 0), (0, 1)))
+        self.position = before.copy()
+        self.position[~stays] = moved[~stays] / norm[~stays, None]
+        apart = before - self.position * row_sums(before, self.position)[:, None]
+        self._last = apart / np.maximum(np.linalg.norm(apart, axis=1), 1e-6)[:, None]
