@@ -30,7 +30,7 @@ from theory.transitions import crossing
 Part = Callable[[], str]
 # What README shows: the claims with the most to say of the theorem, and of GBA beside its rivals.
 FINDINGS = (
-    *("constant_steps", "width_in_frequency", "lower_edge_needed", "dimension", "cooccurrence_partners"),
+    *("constant_steps", "width_in_frequency", "lower_edge_needed", "dimension"),
     *("gba_over_topk_toy", "range_of_frequencies", "frequencies_too_high", "frequencies_too_low", "adaptation"),
     "topk_frontier",
 )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_helper import refusal
 
 from simulations.algorithms.base import discover
 from simulations.cli import commands, main
@@ -60,19 +61,6 @@ def run_json(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, objec
 
     found: dict[str, object] = json.loads(capsys.readouterr().out, parse_constant=refuse)
     return found
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """Return the one line that a refused command prints; stdout stays empty and the code is 2."""
-    try:
-        code = main(list(words))
-    except SystemExit as leave:
-        code = int(str(leave.code))
-    printed = capsys.readouterr()
-    assert code == 2, printed.err
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1, printed.err
-    return printed.err
 
 
 def test_cell_prints_the_answer_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,9 +74,9 @@ LAWS = st.fixed_dictionaries(
 @given(seed=st.integers(0, 10_000), law=LAWS, activation=st.sampled_from(ACTIVATIONS), center=st.booleans())
 def test_factored_dense_and_numpy_agree(seed: int, law: dict[str, object], activation: str, center: bool) -> None:
     data = draw(seed, **law)
-    weights = neurons(7, 32, seed)
+    weights = neurons(7, 64, seed)
     # Away from 0: with all features active and centred data every u is 0 up to rounding.
-    bias = torch.linspace(-1.5, -0.05, 32, dtype=torch.float64)[None]
+    bias = torch.linspace(-1.5, -0.05, 64, dtype=torch.float64)[None]
     expected = reference(data, weights[0].numpy(), bias[0].numpy(), activation, center)
     # Sums of 90 terms of order 10 in float64: 90 * 10 * 2.2e-16 = 2e-13; the smooth cut-off adds e^-40 = 4e-18.
     kinds = [
@@ -94,8 +94,8 @@ def test_factored_dense_and_numpy_agree(seed: int, law: dict[str, object], activ
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_replicas_equal_single_runs(activation: str) -> None:
     samples = [draw(seed) for seed in (1, 2, 3)]
-    weights = torch.cat([neurons(7, 16, seed) for seed in (4, 5, 6)])
-    bias = torch.full((3, 16), -0.5, dtype=torch.float64)
+    weights = torch.cat([neurons(7, 64, seed) for seed in (4, 5, 6)])
+    bias = torch.full((3, 64), -0.5, dtype=torch.float64)
     together, counts = drive(
         Factored(samples, device=CPU, dtype=torch.float64, center=True, kernel=False), weights, bias, activation
     )
@@ -108,7 +108,7 @@ def test_replicas_equal_single_runs(activation: str) -> None:
 
 def test_float32_agrees_to_its_precision() -> None:
     data = draw(7, n_samples=2_000)
-    weights, bias = neurons(7, 32, 7), torch.full((1, 32), -0.4, dtype=torch.float64)
+    weights, bias = neurons(7, 64, 7), torch.full((1, 64), -0.4, dtype=torch.float64)
     exact, _ = drive(dense([data], device=CPU, dtype=torch.float64, center=False), weights, bias, "jumprelu")
     single, _ = drive(
         Factored([data], device=CPU, dtype=torch.float32, center=False), weights.float(), bias.float(), "jumprelu"
@@ -120,7 +120,7 @@ def test_float32_agrees_to_its_precision() -> None:
 
 def test_rows_cut_anywhere_give_the_same_bits() -> None:
     data = Factored([draw(3)], device=CPU, dtype=torch.float32, center=False)
-    weights, bias = neurons(7, 32, 3, torch.float32), torch.full((1, 32), -0.3)
+    weights, bias = neurons(7, 64, 3, torch.float32), torch.full((1, 64), -0.3)
     G = torch.bmm(data.features, weights.transpose(1, 2))
     whole = data.drive(weights, G, bias, 0, slice(0, 90), gradient=True)
     counts = [data.drive(weights, G, bias, 0, rows, gradient=False).fired for rows in (slice(0, 37), slice(37, 90))]
@@ -129,8 +129,8 @@ def test_rows_cut_anywhere_give_the_same_bits() -> None:
 
 @pytest.mark.parametrize("block", [1, 2**9, 2**30])
 def test_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, weights = draw(5), neurons(7, 16, 5)
-    bias = torch.full((1, 16), -0.5, dtype=torch.float64)
+    data, weights = draw(5), neurons(7, 64, 5)
+    bias = torch.full((1, 64), -0.5, dtype=torch.float64)
     expected, fired = drive(Factored([data], device=CPU, dtype=torch.float64, center=False), weights, bias, "relu")
     monkeypatch.setattr("simulations.algorithms.provable.update.BLOCK_ENTRIES", {"cpu": block})
     for each in (
@@ -148,7 +148,7 @@ def test_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("form", [Factored, dense])
 def test_cuda_equals_cpu(activation: str, form: Any) -> None:
     data = draw(11, n_features=64, d_model=24, n_samples=3_000)
-    weights, bias = neurons(24, 96, 11), torch.full((1, 96), -0.5, dtype=torch.float64)
+    weights, bias = neurons(24, 128, 11), torch.full((1, 128), -0.5, dtype=torch.float64)
     expected, fired = drive(Factored([data], device=CPU, dtype=torch.float64, center=True), weights, bias, activation)
     cuda = torch.device("cuda")
     gradient, counts = drive(

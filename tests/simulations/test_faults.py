@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_helper import refusal
 from matplotlib.figure import Figure
 
 from figures.width import plot as plot_width
@@ -37,20 +38,6 @@ ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 KILLS = 20 if os.environ.get("SOAK") else 1
 TINY = ["--n-features", "20", "--d-model", "10", "--n-samples", "300", "--n-neurons", "40", "--device", "cpu"]
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """Return the one line that a refused command prints; stdout stays empty and the code is 2."""
-    try:
-        code = main(list(words))
-    except SystemExit as leave:
-        code = int(str(leave.code))
-    printed = capsys.readouterr()
-    assert code == 2, printed.err
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1, printed.err
-    assert "Traceback" not in printed.err
-    return printed.err
 
 
 REFUSED = {

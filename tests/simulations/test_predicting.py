@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from command_helper import refusal
 
 from simulations.cli import main
 from theory.closed_forms import cap_probability
@@ -23,17 +24,6 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object
     assert main([*words, "--json"]) == 0
     found: dict[str, object] = json.loads(capsys.readouterr().out)
     return found
-
-
-def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """Return the one line on stderr; stdout stays empty and the code is 2."""
-    try:
-        code = main(list(words))
-    except SystemExit as leave:
-        code = int(str(leave.code))
-    told = capsys.readouterr()
-    assert (code, told.out, told.err.count("\n")) == (2, "", 1)
-    return told.err
 
 
 def test_predict_prints_what_the_theory_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,10 +67,10 @@ def test_lines_have_the_answer_first(capsys: pytest.CaptureFixture[str]) -> None
         (["--sparsty", "3"], "did you mean --sparsity"),
     ],
 )
-def test_what_the_theory_does_not_know_is_refused(
+def test_what_the_theory_does_not_know_is_refusal(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in refused(capsys, "predict", *words)
+    assert said in refusal(capsys, "predict", *words)
 
 
 def test_plan_prints_a_setting_that_reaches_the_target(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,9 +94,9 @@ def test_what_chance_recovers_is_said(capsys: pytest.CaptureFixture[str]) -> Non
 def test_no_plan_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     never = Success(np.array([-np.inf]), np.ones(1))
     monkeypatch.setattr("theory.plan.success_by_step", lambda *sizes, **rest: [never] * 6)
-    told = refused(capsys, "plan", "--n-features", "64", "--d-model", "8", "--sparsity", "8")
+    told = refusal(capsys, "plan", "--n-features", "64", "--d-model", "8", "--sparsity", "8")
     assert "no plan: target_recovery=0.95 is predicted at no width" in told
-    assert "target_recovery=1.0" in refused(capsys, "plan", "--target-recovery", "1")
+    assert "target_recovery=1.0" in refusal(capsys, "plan", "--target-recovery", "1")
 
 
 def test_theory_needs_no_torch() -> None:

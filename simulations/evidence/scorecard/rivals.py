@@ -38,7 +38,7 @@ RIVALS: tuple[Claim, ...] = (
     ),
     Claim(
         "frequencies_too_low",
-        "GBA fails when its frequencies are too low (one reading of the paper: it says wrong)",
+        "GBA fails when its frequencies are too low",
         "Mixed-sparsity table (ICLR)",
         "toy",
         f"GBA minus GBA with HTF 0.002, LTF 0.0002, both {ARRIVED}, recovery at 0.9: above 0.25",
