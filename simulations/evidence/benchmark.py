@@ -35,8 +35,14 @@ LARGE: dict[str, Any] = {
     **{"n_features": 100_000, "d_model": 1_024, "n_samples": 500_000, "target_frequency": 0.0003},
     **{"n_steps": 4, "n_probes": 64},
 }
+# Longer and larger runs, at the same N/n: their settings, and how often they are timed.
+CASES: dict[str, tuple[dict[str, Any], int]] = {
+    "s = 3, 20 steps": ({"n_steps": 20}, 2),
+    "s = 8, 20 steps": ({"n_steps": 20, "sparsity": 8}, 2),
+    "n = 4,096, d = 1,024, N = 200,000": ({"n_features": 4_096, "d_model": 1_024, "n_samples": 200_000}, 1),
+}
 # Equal cells of about two seconds, by which the scaling of worker processes is measured.
-WORKERS_CELL = Cell(n_features=512, d_model=256, n_samples=100_000, n_neurons=2_048)
+WORKERS_CELL = Cell(n_features=512, d_model=256, n_samples=400_000, n_neurons=2_048)
 COPY_BYTES = 2**28  # beyond the caches that one core can hold
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1_024  # bytes in a unit of ru_maxrss
 
@@ -157,17 +163,41 @@ def both_forms(source: FixedSample, device: torch.device, dtype: torch.dtype) ->
     return [Factored([source.sample], **form), Dense([source.rows()], [source.sample.features], **form)]
 
 
+def by_turns(settings: Cell, repeats: int) -> list[list[Timed]]:
+    """Return runs of the factored and the dense form, by turns, after one update of each to compile and warm up."""
+    runtime = settings.runtime()
+    device, dtype = runtime.torch_device(), runtime.torch_dtype()
+    task = settings.task()
+    source = task.model.fixed()
+    start = torch.from_numpy(start_of(task.algorithm, source))
+    weights = modified_ba.init(start.to(device, dtype), settings.target_frequency).weights
+    forms = both_forms(source, device, dtype)
+    for data in forms:
+        one_update(data, weights, settings)
+    return [[timed_run(data, weights, settings) for data in forms] for _ in range(repeats)]
+
+
+def whole_runs(settings: Cell, bandwidth: float) -> dict[str, Any]:
+    """Return the whole run of each of CASES (see `compare`)."""
+    found = {}
+    for name, (changes, repeats) in CASES.items():
+        case = settings.replace(**changes)
+        runs = by_turns(case, repeats)
+        found[name] = compare([run[0] for run in runs], [run[1] for run in runs], case, bandwidth)["whole_run"]
+    return found
+
+
 def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = False) -> dict[str, Any]:
     """Time whole runs, factored and dense by turns, and training; return seconds, ratios and disagreement.
 
     `seconds_factored`, `seconds_dense` and `ratio` are those of the first step.  `large` adds a demonstration at
-    n = 100,000, first, so that the peak memory is its own, and the scaling of two worker processes.
+    n = 100,000, first, so that the peak memory is its own, the scaling of two worker processes, and CASES.
 
     The disagreement is ||g_factored - g_dense|| / ||g_dense|| in float64, where no sample flips at the threshold by
     rounding.  Raises ValueError for a device that is not there.
     """
     runtime = settings.runtime()
-    device, dtype = runtime.torch_device(), runtime.torch_dtype()
+    device = runtime.torch_device()
     demonstration = {"learnability_large": demonstrate_large(settings.seed)} if large else {}
     scaling = benchmark_workers() if large and (os.cpu_count() or 1) > 1 else {}
     before = torch.get_num_threads()
@@ -179,12 +209,9 @@ def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = Fal
         exact = modified_ba.init(start.to(device, torch.float64), settings.target_frequency).weights
         factored, dense = (one_update(each, exact, settings) for each in both_forms(source, device, torch.float64))
         disagreement = float((factored - dense).norm() / dense.norm())
-        weights = modified_ba.init(start.to(device, dtype), settings.target_frequency).weights
-        forms = both_forms(source, device, dtype)
-        for data in forms:
-            one_update(data, weights, settings)  # compile and warm up
-        runs = [[timed_run(data, weights, settings) for data in forms] for _ in range(repeats)]
+        runs = by_turns(settings, repeats)
         bandwidth = copy_bandwidth(device)
+        cases = {"whole_runs": whole_runs(settings, bandwidth)} if large else {}
     finally:
         torch.set_num_threads(before)
     phases = compare([run[0] for run in runs], [run[1] for run in runs], settings, bandwidth)
@@ -201,6 +228,7 @@ def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = Fal
         "seconds_dense": timed["dense"],
         "ratio": timed["dense"] / timed["factored"],
         **phases,
+        **cases,
         "copy_bytes_per_second": bandwidth,
         "relative_difference_float64": disagreement,
         "training": training,

@@ -46,11 +46,15 @@ def _factored(result: Result) -> str:
         if name not in result:
             continue
         each = result[name]
-        low, middle, high = each["ratio"]
-        seconds = f"{each['seconds_factored'][1]:.2f} | {each['seconds_dense'][1]:.2f}"
-        share = f"{each['active_share']:.1%}"
-        lines.append(f"| {what} | {seconds} | {middle:.0f} ({low:.0f} to {high:.0f}) | {share} |")
+        lines.append(_line(what, each))
+    lines += [_line(f"whole run, {name}", each) for name, each in result.get("whole_runs", {}).items()]
     return "\n".join([*lines, ""]) + "\n"
+
+
+def _line(what: str, phase: Mapping[str, Any]) -> str:
+    low, middle, high = phase["ratio"]
+    seconds = f"{phase['seconds_factored'][1]:.2f} | {phase['seconds_dense'][1]:.2f}"
+    return f"| {what} | {seconds} | {middle:.0f} ({low:.0f} to {high:.0f}) | {phase['active_share']:.1%} |"
 
 
 def _large(result: Result) -> str:

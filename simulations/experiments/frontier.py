@@ -19,7 +19,7 @@ WORLD: dict[str, Any] = {
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"n_neurons": 128, "n_steps": 400},
     "standard": {"n_neurons": 256, "n_steps": 4_000},
-    "paper": {"n_features": 1_024, "d_model": 128, "n_neurons": 4_096, "n_steps": 20_000, "batch_size": 512},
+    "paper": {"n_features": 4_096, "d_model": 256, "n_neurons": 8_192, "n_steps": 20_000, "batch_size": 512},
 }
 # From dense to sparse, past both ends of what is useful.
 KNOBS: dict[str, tuple[str, tuple[Any, ...]]] = {
