@@ -268,6 +268,19 @@ def test_recovery_at_s_2_is_judged_in_the_fresh_seeds_alone() -> None:
     assert edges.below_three(both).verdict == CONFLICTS and edges.below_three(seen).verdict == SUPPORTED
 
 
+def test_of_two_ranges_the_narrower_counts() -> None:
+    """LTF that works everywhere adds nothing to what HTF allows."""
+    names = ("high_target_frequency", "low_target_frequency")
+    rows = worlds.range_of_frequencies(*(f"gba-arrived, {name}" for name in names))(
+        np.random.default_rng(1), 0.3, SEEDS
+    )
+    wider = rows.copy()
+    wider.loc[wider["arm"].str.startswith("gba-arrived, low"), "feature_recovery_rate"] = 1.0
+    found, alone = (trained.range_of_frequencies(wider, "gba-arrived", each) for each in (names, names[:1]))
+    assert found.effect == alone.effect
+    assert trained.range_of_frequencies(wider, "gba-arrived", names[1:]).effect.value > found.effect.value + 0.5
+
+
 # The claims that are about the least or the greatest of several slices, and what the slices differ in.
 SLICES = {
     "upper_edge": "sparsity",

@@ -37,8 +37,9 @@ class Controlled(Tied):
     """A tied autoencoder whose biases are moved by a controller of the firing frequencies, never by a gradient.
 
     Defaults (ours; measured in the experiment `basins`).  One-sided control never raises the bias of a neuron that
-    fires.  From a bias of 0 it can end in a dense code that meets every target and holds no feature: always with
-    b_pre = 0; with b_pre learned where control is slow (gain 0.01, however long), while fast control (0.1) gets past
+    fires.  From a bias of 0 it can end in a dense code that meets every target and holds few features: with b_pre = 0
+    (mixed and canonical data, gain 0.1), and with b_pre learned where control is slow (gain 0.01, also four times as
+    long) or the rate 0.01; fast control (0.1) at the paper's rate gets past
     it.  So all neurons start where the sparsest group has to end, at the quantile of u of the lowest target, as the
     theorem's start at theirs: a random direction then fires far less often than a feature occurs, and what a neuron
     learns from is nearly all its own.  High targets are then upper limits that are seldom met.

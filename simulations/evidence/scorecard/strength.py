@@ -9,7 +9,7 @@ import pandas as pd
 
 from simulations.evidence.scorecard.critical import RECOVERED, Array, groups
 from simulations.evidence.scorecard.edges import at_best_frequency
-from simulations.evidence.scorecard.effects import least, paired, slope_over_seeds
+from simulations.evidence.scorecard.effects import Effect, least, paired, slope_over_seeds
 from simulations.evidence.scorecard.reading import arm, where
 from simulations.evidence.scorecard.verdicts import Finding, above, remarks, too_few
 from theory.transitions import crossing
@@ -71,14 +71,18 @@ def critical_levels(rows: pd.DataFrame) -> pd.DataFrame:
     return known
 
 
-def cutoff_and_width(rows: pd.DataFrame) -> Finding:
-    """Return the slope of the log of the critical 1/h_i^2 over log M, least over s."""
-    table = critical_levels(rows)
-    parts = [part for _, part in table.groupby("sparsity")]
-    effect = least(
-        slope_over_seeds(np.log(part["n_neurons"]), np.log(part["level"]), part["seed"], comparisons=len(parts))
+def _slope(table: pd.DataFrame, over: str, within: str) -> Effect:
+    """Return the slope of the log of the critical 1/h_i^2 over the log of a column, least over those `within`."""
+    parts = [part for _, part in table.groupby(within)]
+    return least(
+        slope_over_seeds(np.log(part[over]), np.log(part["level"]), part["seed"], comparisons=len(parts))
         for part in parts
     )
+
+
+def cutoff_and_width(rows: pd.DataFrame) -> Finding:
+    """Return the slope of the log of the critical 1/h_i^2 over log M, least over s."""
+    effect = _slope(critical_levels(rows), "n_neurons", within="sparsity")
     verdict = above(effect, 0.0)
     return Finding(effect, verdict, too_few(effect, verdict), where(rows))
 
@@ -86,11 +90,7 @@ def cutoff_and_width(rows: pd.DataFrame) -> Finding:
 def cutoff_and_sparsity(rows: pd.DataFrame) -> Finding:
     """Return the slope of the log of the critical 1/h_i^2 over log s, least over M."""
     table = critical_levels(rows)
-    parts = [part for _, part in table.groupby("n_neurons")]
-    effect = least(
-        slope_over_seeds(np.log(part["sparsity"]), np.log(part["level"]), part["seed"], comparisons=len(parts))
-        for part in parts
-    )
+    effect = _slope(table, "sparsity", within="n_neurons")
     verdict = above(effect, 0.0)
     known = f"{len(table)} of {len(rows)} draws cross a half" if len(table) < len(rows) else ""
     return Finding(effect, verdict, remarks(known, too_few(effect, verdict)), where(rows))
