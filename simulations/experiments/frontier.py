@@ -8,10 +8,13 @@ so both forms of TopK are here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from simulations.experiments.base import Experiment, Point
 from simulations.experiments.searching import searched, trials, varied
+
+Knobs = Mapping[str, tuple[str, tuple[Any, ...]]]  # of a method: the name of a setting, and its values
 
 WORLD: dict[str, Any] = {
     "n_features": 128, "d_model": 64, "support_law": "zipf:1", "sparsity": 6, "batch_size": 64,
@@ -22,7 +25,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "paper": {"n_features": 4_096, "d_model": 256, "n_neurons": 8_192, "n_steps": 20_000, "batch_size": 512},
 }
 # From dense to sparse, past both ends of what is useful.
-KNOBS: dict[str, tuple[str, tuple[Any, ...]]] = {
+KNOBS: Knobs = {
     "gba": ("high_target_frequency", (0.9, 0.2, 0.04, 0.01)),
     "ba": ("target_frequency", (0.2, 0.06, 0.02, 0.006)),
     "topk": ("k", (20, 8, 6, 3)),
@@ -44,22 +47,27 @@ BEST: dict[str, int] = {
 QUICK = ("gba", "batchtopk-untied", "l1-untied")
 
 
-def _quick() -> list[Point]:
-    world, points = WORLD | SIZES["quick"], []
+def smoke_points(world: Point, knobs: Knobs) -> list[Point]:
+    """Return every second value of the knobs of three methods, at their defaults and one replicate."""
+    points: list[Point] = []
     for name in QUICK:
-        knob, values = KNOBS[name]
+        knob, values = knobs[name]
         points += varied(world, name, trials(name)[0], knob, values[1::2], fresh=(0,))
     return points
 
 
-def _all(preset: str) -> list[Point]:
-    world = WORLD | SIZES[preset]
-    found = {name: trials(name) for name in KNOBS}
-    points = searched(world, found, {}, fresh=())
-    for name, (knob, values) in KNOBS.items():
-        if name in BEST:
-            points += varied(world, name, found[name][BEST[name]], knob, values)
+def all_points(world: Point, knobs: Knobs, best: Mapping[str, int]) -> list[Point]:
+    """Return the search of every method, and the values of its knob about its winner at fresh replicates."""
+    tried = {name: trials(name) for name in knobs}
+    points = searched(world, tried, {}, fresh=())
+    for name, (knob, values) in knobs.items():
+        if name in best:
+            points += varied(world, name, tried[name][best[name]], knob, values)
     return points
+
+
+def _all(preset: str) -> list[Point]:
+    return all_points(WORLD | SIZES[preset], KNOBS, BEST)
 
 
 EXPERIMENT = Experiment(
@@ -67,6 +75,10 @@ EXPERIMENT = Experiment(
     "The paper: GBA lies on or near the TopK frontier of reconstruction against sparsity, ahead of L1 and BA (every "
     "method at the best of the same open search)",
     order=140,
-    grids={"quick": _quick, "standard": lambda: _all("standard"), "paper": lambda: _all("paper")},
+    grids={
+        "quick": lambda: smoke_points(WORLD | SIZES["quick"], KNOBS),
+        "standard": lambda: _all("standard"),
+        "paper": lambda: _all("paper"),
+    },
     smoke=True,
 )

@@ -24,9 +24,11 @@ TRAINED = (
     "toy",
     "resonance_trained",
     "frontier",
+    "frontier_large",
     "consistency",
     "sensitivity",
     "time_to_recovery",
+    "time_to_recovery_large",
     "synthsaebench",
     "real_frontier",
     "real_consistency",
@@ -52,8 +54,9 @@ PANELS = {
         "assumptions": 1,
         "identifiability": 3,
     },
-    **{"learnability": 4, "width": 3, "width_check": 1, "scaling": 3, "toy": 2, "resonance_trained": 4, "frontier": 3},
-    **{"consistency": 3, "sensitivity": 6, "time_to_recovery": 3, "synthsaebench": 6},
+    **{"learnability": 4, "width": 3, "width_check": 1, "scaling": 3, "toy": 2, "resonance_trained": 4},
+    **{"frontier": 3, "frontier_large": 3},
+    **{"consistency": 3, "sensitivity": 6, "time_to_recovery": 3, "time_to_recovery_large": 3, "synthsaebench": 6},
     **{"real_frontier": 4, "real_consistency": 3, "real_sensitivity": 2, "real_frequencies": 3},
 }
 

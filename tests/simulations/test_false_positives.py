@@ -78,17 +78,24 @@ CASES: dict[str, Case] = {
     "adaptation": Case(worlds.adaptation("the paper's form, gain 0.1", "the paper's form, no control"), 0.0, 0.4, -0.4),
     "adaptation_from_sparse": Case(worlds.adaptation("default", "gain"), 0.0, 0.4, -0.4),
     "defaults_recover": Case(worlds.defaults, 0.95, 0.99, 0.8),
-    "gba_over_ba": Case(worlds.frontier("ba"), 0.0, -0.4, 0.4),
-    "topk_frontier": Case(worlds.frontier("topk"), 0.05, -0.4, 0.4),
-    "topk_untied_frontier": Case(worlds.frontier("topk-untied"), 0.05, -0.4, 0.4),
-    "batchtopk_frontier": Case(worlds.frontier("batchtopk-untied"), 0.05, -0.4, 0.4),
-    "l1_frontier": Case(worlds.frontier("l1-untied"), 0.0, -0.4, 0.4),
-    "jumprelu_frontier": Case(worlds.frontier("jumprelu-untied"), 0.0, -0.4, 0.4),
     "consistency": Case(worlds.consistency("consistency", "topk-untied"), 0.0, 0.4, -0.4),
     "consistency_top": Case(worlds.consistency("consistency_top", "topk-untied"), 0.0, 0.4, -0.4),
     "tuning_free": Case(worlds.tuning(), 0.9, 1.1, 0.6),
     "less_tuning_than_topk": Case(worlds.tuning("topk"), 0.0, 0.4, -0.4),
     "less_tuning_than_l1": Case(worlds.tuning("l1-untied"), 0.0, 0.4, -0.4),
+}
+FRONTIERS = {
+    "gba_over_ba": ("ba", 0.0),
+    "topk_frontier": ("topk", 0.05),
+    "topk_untied_frontier": ("topk-untied", 0.05),
+    "batchtopk_frontier": ("batchtopk-untied", 0.05),
+    "l1_frontier": ("l1-untied", 0.0),
+    "jumprelu_frontier": ("jumprelu-untied", 0.0),
+}
+CASES |= {
+    name + size: Case(worlds.frontier(other), boundary, -0.4, 0.4)
+    for name, (other, boundary) in FRONTIERS.items()
+    for size in ("", "_large")
 }
 CASES |= {
     "resonance_two_sided": Case(worlds.resonance("two-sided"), 0.5, 0.1, 0.9),

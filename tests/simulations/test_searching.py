@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from simulations.experiments import consistency, frontier, sensitivity, time_to_recovery, toy
+from simulations.experiments import consistency, frontier, frontier_large, sensitivity, time_to_recovery, toy
 from simulations.experiments.searching import COMMON, METHODS, N_TRIALS, Range, searched, trials, varied
 from simulations.runs.cell import Cell
 from simulations.runs.storage import read_rows
 
 RESULTS = Path(__file__).parents[2] / "results"
 EXPERIMENTS: dict[str, Any] = {
-    "toy": toy, "frontier": frontier, "sensitivity": sensitivity, "time_to_recovery": time_to_recovery,
+    "toy": toy, "frontier": frontier, "frontier_large": frontier_large, "sensitivity": sensitivity,
+    "time_to_recovery": time_to_recovery,
 }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simulations.algorithms.compiled import AVAILABLE
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -136,6 +138,27 @@ class Network:
 
     # Of use to kinds
 
+    @property
+    def sparse(self) -> bool:
+        """Whether products with codes of which few are not 0 are over these alone."""
+        return self.device.type == "cpu" and AVAILABLE
+
+    def encoded(self, x: Tensor, encoder: Tensor) -> Tensor:
+        """Return x (R, B, d) @ encoder (R, M, d) transposed."""
+        if not self.sparse:
+            return x @ encoder.transpose(1, 2)
+        from simulations.algorithms.autoencoders.products import encoded
+
+        return encoded(x, encoder)
+
+    def decoded(self, codes: Tensor, decoder: Tensor, where: Tensor | None = None) -> Tensor:
+        """Return codes (R, B, M) @ decoder (R, M, d); codes have a gradient `where` is not 0, by default they."""
+        if not self.sparse:
+            return codes @ decoder
+        from simulations.algorithms.autoencoders.products import decoded
+
+        return decoded(codes, decoder, where)
+
     def start_of_pre_bias(self, mean: Tensor) -> Tensor:
         """Return b_pre (R, d) before training."""
         return mean.clone() if self.settings.pre_bias in AT_MEAN else mean.new_zeros(mean.shape)
@@ -149,8 +172,8 @@ def unit_rows(weights: Tensor) -> Tensor:
 
 
 def across(gradient: Tensor, weights: Tensor) -> Tensor:
-    """Return the part of a gradient (R, M, d) across the unit rows of weights: the other changes their norms alone."""
-    return gradient - (gradient * weights).sum(2, keepdim=True) * weights
+    """Return the part of a gradient (R, M, d) across the unit rows of weights, in its place: the rest changes norms."""
+    return gradient.addcmul_((gradient * weights).sum(2, keepdim=True), weights, value=-1)
 
 
 def largest(y: Tensor, counts: Sequence[int]) -> Tensor:
@@ -161,13 +184,13 @@ def largest(y: Tensor, counts: Sequence[int]) -> Tensor:
     import torch
 
     number = torch.tensor(list(counts), device=y.device)[:, None, None]
-    values = y.topk(max(counts), dim=2).values
-    floor = values.gather(2, (number - 1).expand(-1, y.shape[1], 1))
+    values = y.topk(min(max(counts) + 1, y.shape[2]), dim=2).values
+    floor, after = (
+        values.gather(2, at.expand(-1, y.shape[1], 1)) for at in (number - 1, number.clamp(max=values.shape[2] - 1))
+    )
     positive = y > 0
-    if y.device.type == "cpu":  # where no entry equals the last one, which is nearly always, half the work is done
-        chosen = (y >= floor) & positive
-        if bool((chosen.sum(2, keepdim=True) <= number).all()):
-            return chosen
+    if y.device.type == "cpu" and bool(((after < floor) | (floor <= 0)).all()):
+        return (y >= floor) & positive  # as nearly always: no entry equals the last one
     above, tied = y > floor, y == floor
     left = number - above.sum(2, keepdim=True)
     return (above | (tied & (tied.cumsum(2, dtype=torch.int32) <= left))) & positive

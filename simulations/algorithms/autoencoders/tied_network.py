@@ -18,7 +18,6 @@ from simulations.algorithms.autoencoders.tied import (
     pre_activations,
     reconstruct,
 )
-from simulations.algorithms.compiled import AVAILABLE
 
 FLOOR_SHARE = 0.8  # of the last floor of batchtopk, below which the next is not expected
 THRESHOLD_ROWS = 1_024  # a batch of batchtopk when it is measured
@@ -57,7 +56,7 @@ class TiedNetwork(Network):
     def gradients(self, parameters: Tensors, memory: Tensors, x: Tensor) -> tuple[Tensors, Seen]:
         """Return the gradients of the mean loss over x (R, B, d) and what was seen; its loss is without penalty."""
         own = Parameters(**parameters)
-        if self.device.type == "cpu" and AVAILABLE and self.settings.evaluation != "dense":
+        if self.sparse and self.settings.evaluation != "dense":
             gradients, seen, self._floor = sparse_gradients(own, self.gate, x, FLOOR_SHARE * self._floor)
         else:
             gradients, seen = dense_gradients(own, self.gate, x)

@@ -108,6 +108,6 @@ class MatryoshkaNetwork(UntiedBatchTopKNetwork):
         total, codes = super().loss(parameters, memory, x)
         *inner, _ = map(int, self.settings.matryoshka_widths.split("/"))
         for width in inner:
-            part = codes[..., :width] @ parameters["decoder"][:, :width] + parameters["pre_bias"][:, None]
+            part = self.decoded(codes[..., :width], parameters["decoder"][:, :width]) + parameters["pre_bias"][:, None]
             total = total + (x - part).square().sum((1, 2)) / (2 * x.shape[1])
         return total, codes

@@ -58,22 +58,22 @@ class GatedNetwork(Network):
 
     def _both(self, p: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return pi and f, both (R, B, M)."""
-        u = (x - p["pre_bias"][:, None]) @ p["gate"].transpose(1, 2)
+        u = self.encoded(x - p["pre_bias"][:, None], p["gate"])
         pi = u + p["b_gate"][:, None]
         return pi, (pi > 0) * (u * p["r_mag"].exp()[:, None] + p["b_mag"][:, None]).relu()
 
     def forward(self, parameters: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and xhat(f)."""
         codes = self._both(parameters, x)[1]
-        return codes, codes @ parameters["decoder"] + parameters["pre_bias"][:, None]
+        return codes, self.decoded(codes, parameters["decoder"]) + parameters["pre_bias"][:, None]
 
     def loss(self, parameters: Tensors, memory: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return eq. 8, averaged over x, and f."""
         p = parameters
         pi, codes = self._both(p, x)
         gated = pi.relu()
-        output = codes @ p["decoder"] + p["pre_bias"][:, None]
-        frozen = gated @ p["decoder"].detach() + p["pre_bias"].detach()[:, None]
+        output = self.decoded(codes, p["decoder"]) + p["pre_bias"][:, None]
+        frozen = self.decoded(gated, p["decoder"].detach()) + p["pre_bias"].detach()[:, None]
         errors = (x - output).square().sum((1, 2)) + (x - frozen).square().sum((1, 2))
         return (errors + self.value("penalty")[:, 0] * gated.sum((1, 2))) / x.shape[1], codes
 

@@ -79,7 +79,7 @@ class UntiedJumpReLUNetwork(UntiedNetwork):
         active = (u > theta).to(u.dtype)
         codes = u * active + theta.detach() * moved
         count = (active + moved).sum((1, 2))
-        errors = (self.decoded(parameters, codes) - x).square().sum((1, 2))
+        errors = (self.reconstruction(parameters, codes, active + near) - x).square().sum((1, 2))
         return (errors + self.weight(memory) * count) / x.shape[1], codes
 
     def project(self, parameters: Tensors) -> Tensor:

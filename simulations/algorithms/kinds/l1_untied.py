@@ -87,20 +87,20 @@ class UntiedNetwork(Network):
 
     def pre_activations(self, p: Tensors, x: Tensor) -> Tensor:
         """Return W_enc (x - b_pre) + b_enc, (R, B, M)."""
-        return (x - p["pre_bias"][:, None]) @ p["encoder"].transpose(1, 2) + p["bias"][:, None]
+        return self.encoded(x - p["pre_bias"][:, None], p["encoder"]) + p["bias"][:, None]
 
     def codes(self, p: Tensors, x: Tensor) -> Tensor:
         """Return z (R, B, M)."""
         return self.pre_activations(p, x).relu()
 
-    def decoded(self, p: Tensors, codes: Tensor) -> Tensor:
-        """Return f(x) of codes."""
-        return codes @ p["decoder"] + p["pre_bias"][:, None]
+    def reconstruction(self, p: Tensors, codes: Tensor, where: Tensor | None = None) -> Tensor:
+        """Return f(x) of codes, which have a gradient `where` is not 0, by default they."""
+        return self.decoded(codes, p["decoder"], where) + p["pre_bias"][:, None]
 
     def forward(self, parameters: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return z and f(x)."""
         codes = self.codes(parameters, x)
-        return codes, self.decoded(parameters, codes)
+        return codes, self.reconstruction(parameters, codes)
 
     def dictionary(self, parameters: Tensors) -> Tensor:
         """Return the directions of the decoder; one of norm 0 stays 0."""

@@ -79,7 +79,7 @@ class UntiedTopKNetwork(Network):
         return {"silent": parameters["bias"].new_zeros(parameters["bias"].shape)}
 
     def _latents(self, p: Tensors, x: Tensor) -> Tensor:
-        return (x - p["pre_bias"][:, None]) @ p["encoder"].transpose(1, 2) + p["bias"][:, None]
+        return self.encoded(x - p["pre_bias"][:, None], p["encoder"]) + p["bias"][:, None]
 
     def _codes(self, latents: Tensor) -> Tensor:
         return latents * largest(latents.detach(), [each.k for each in self.cells])
@@ -87,19 +87,19 @@ class UntiedTopKNetwork(Network):
     def forward(self, parameters: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return z and f(x)."""
         codes = self._codes(self._latents(parameters, x))
-        return codes, codes @ parameters["decoder"] + parameters["pre_bias"][:, None]
+        return codes, self.decoded(codes, parameters["decoder"]) + parameters["pre_bias"][:, None]
 
     def loss(self, parameters: Tensors, memory: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean loss with AuxK, and z."""
         latents = self._latents(parameters, x)
         codes = self._codes(latents)
-        error = x - (codes @ parameters["decoder"] + parameters["pre_bias"][:, None])
+        error = x - (self.decoded(codes, parameters["decoder"]) + parameters["pre_bias"][:, None])
         total = error.square().sum((1, 2))
         dead = (memory["silent"] >= self.settings.dead_samples)[:, None]
         if x.device.type == "cpu" and not dead.any():
             return total / (2 * x.shape[1]), codes
         chosen = largest(latents.detach().masked_fill(~dead, 0), [self.settings.k_aux] * len(x))
-        rest = error.detach() - (latents * chosen) @ parameters["decoder"]
+        rest = error.detach() - self.decoded(latents * chosen, parameters["decoder"])
         weight = self.value("auxiliary")[:, 0] * dead.any(2)[:, 0]  # no dead latents, no loss
         return (total + weight * rest.square().sum((1, 2))) / (2 * x.shape[1]), codes
 

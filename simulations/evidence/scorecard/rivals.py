@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from simulations.evidence.scorecard import trained
@@ -9,7 +10,35 @@ from simulations.evidence.scorecard.claim import Claim
 
 SEARCHED = "each at the best of the same open search, fresh seeds"
 GAP = "log10 FVU of GBA minus that at equal L0, mean over GBA's points, by seed, of"
+OURS = "not in the paper"
+LABELS = {
+    "ba": "BA", "topk": "TopK, tied", "topk-untied": "TopK", "batchtopk-untied": "BatchTopK",
+    "l1-untied": "L1", "jumprelu-untied": "JumpReLU",
+}  # fmt: skip
 ARRIVED = "with control that has arrived (gain 0.1)"
+
+
+def _frontiers(experiment: str, suffix: str = "", size: str = "") -> Iterator[Claim]:
+    """Yield the claims on the frontier, as one experiment tests them."""
+    near, better, paper = "is on or near the frontier of", "reconstructs better than", "Figure 3 (v1)"
+    for name, verb, other, source, rival in (
+        ("gba_over_ba", better, "BA at equal sparsity", paper, "ba"),
+        ("topk_frontier", near, "TopK with the same tied weights", paper, "topk"),
+        ("topk_untied_frontier", near, "TopK as its authors train it (untied)", OURS, "topk-untied"),
+        ("batchtopk_frontier", near, "BatchTopK", OURS, "batchtopk-untied"),
+        ("l1_frontier", better, "L1 at equal sparsity", paper, "l1-untied"),
+        ("jumprelu_frontier", better, "JumpReLU at equal sparsity", OURS, "jumprelu-untied"),
+    ):
+        threshold = 0.05 if verb == near else 0.0
+        yield Claim(
+            name + suffix,
+            f"GBA {verb} {other}{size}",
+            source,
+            experiment,
+            f"{GAP} {LABELS[rival]}: below {threshold:g}",
+            partial(trained.frontier, other=rival, threshold=threshold),
+        )
+
 
 RIVALS: tuple[Claim, ...] = (
     Claim(
@@ -76,7 +105,7 @@ RIVALS: tuple[Claim, ...] = (
     Claim(
         "defaults_recover",
         "Our defaults of GBA recover the features of worlds of sizes at which they were not chosen",
-        "not in the paper",
+        OURS,
         "basins",
         "recovery at 0.9 of plain gba at n = 160, the worst of mixed, canonical and Zipf data at each seed: above 0.95",
         trained.defaults_recover,
@@ -92,59 +121,13 @@ RIVALS: tuple[Claim, ...] = (
     Claim(
         "adaptation_from_sparse",
         "From a sparse start (our defaults), too, adapting the biases recovers more than leaving them there",
-        "not in the paper",
+        OURS,
         "basins",
         "plain gba minus the same at gain 1e-6, recovery at 0.9, mean over three worlds: above 0",
         partial(trained.adaptation, ours="default", theirs="gain"),
     ),
-    Claim(
-        "gba_over_ba",
-        "GBA reconstructs better than BA at equal sparsity",
-        "Figure 3 (v1)",
-        "frontier",
-        f"{GAP} BA: below 0",
-        partial(trained.frontier, other="ba", threshold=0.0),
-    ),
-    Claim(
-        "topk_frontier",
-        "GBA is on or near the frontier of TopK with the same tied weights",
-        "Figure 3 (v1)",
-        "frontier",
-        f"{GAP} TopK, tied: below 0.05",
-        partial(trained.frontier, other="topk", threshold=0.05),
-    ),
-    Claim(
-        "topk_untied_frontier",
-        "GBA is on or near the frontier of TopK as its authors train it (untied)",
-        "not in the paper",
-        "frontier",
-        f"{GAP} TopK: below 0.05",
-        partial(trained.frontier, other="topk-untied", threshold=0.05),
-    ),
-    Claim(
-        "batchtopk_frontier",
-        "GBA is on or near the BatchTopK frontier",
-        "not in the paper",
-        "frontier",
-        f"{GAP} BatchTopK: below 0.05",
-        partial(trained.frontier, other="batchtopk-untied", threshold=0.05),
-    ),
-    Claim(
-        "l1_frontier",
-        "GBA reconstructs better than L1 at equal sparsity",
-        "Figure 3 (v1)",
-        "frontier",
-        f"{GAP} L1: below 0",
-        partial(trained.frontier, other="l1-untied", threshold=0.0),
-    ),
-    Claim(
-        "jumprelu_frontier",
-        "GBA reconstructs better than JumpReLU at equal sparsity",
-        "not in the paper",
-        "frontier",
-        f"{GAP} JumpReLU: below 0",
-        partial(trained.frontier, other="jumprelu-untied", threshold=0.0),
-    ),
+    *_frontiers("frontier"),
+    *_frontiers("frontier_large", "_large", ", n = 1,024"),
     Claim(
         "consistency",
         "GBA is more consistent over starts than TopK (all neurons)",
