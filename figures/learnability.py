@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import boundaries, phase, predicted
+from figures import boundaries, phase, predicted, upper_edge
 from figures import rows as checks
 from figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, colour_bar, heading, legend_below, new_figure, styled
 from theory.transitions import crossing
@@ -20,6 +20,8 @@ LABEL = "share of features that hold a neuron on them"
 OVER_N, OVER_D = ("over n", "both"), ("over d", "both")  # how the arms of the slices begin
 HALF: dict[bool, Any] = {True: "-", False: (0, (2, 1.5))}  # the contour of 1/2, by centring
 MOST = 2  # sparsities, the least and the greatest: what lies between lies between
+LONG = "steps"  # how the arm over d with more steps ends: its p lie around a critical one, so it is no diagram
+FREE = ("target_frequency", "n_features", "d_model", "sparsity", "n_samples")
 
 
 @styled
@@ -28,24 +30,31 @@ def plot(rows: pd.DataFrame) -> Figure:
 
     One column of panels a sparsity, a line of panels a slice.  Colours are centred data, where there are any; lines at
     a share of 1/2 are solid for centred, dotted for other data, dots the critical p that theory predicts.  The
-    theorem's band is drawn; it has no width here.
+    theorem's band is drawn; it has no width here.  Where there are rows of more steps over d, two more panels have the
+    critical p over d, and its slope from each d to the next.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
-    free = ("target_frequency", "n_features", "d_model", "sparsity", "n_samples")
-    table = checks.prepare(rows, free=free, needs=("target_frequency",), results=(RESULT,), series=("arm",))
+    if "arm" not in rows:
+        raise ValueError("rows without arm")
+    long = rows["arm"].astype(str).str.endswith(LONG)
+    wanted: dict[str, Any] = {"needs": ("target_frequency",), "results": (RESULT,), "series": ("arm",)}
+    table = checks.prepare(rows[~long], free=FREE, **wanted)
+    later = checks.prepare(rows[long], free=FREE, **wanted) if long.any() else table[:0]
     slices = _slices(table)
     if not slices:
         raise ValueError(f"arm={table['arm'].iloc[0]!r}, but some should begin with 'over n' or 'over d'")
     table = pd.concat([part for _, part in slices])
     sparsities = phase.distinct(table["sparsity"])
     sparsities = sparsities if sparsities.size <= MOST else sparsities[[0, -1]]
-    wide = sparsities.size > 1
-    figure = new_figure(DOUBLE_COLUMN if wide else SINGLE_COLUMN, 1.3 + 1.9 * len(slices))
-    panels = figure.subplots(len(slices), sparsities.size, squeeze=False)
+    lines, columns = len(slices) + (not later.empty), sparsities.size if later.empty else 2
+    figure = new_figure(DOUBLE_COLUMN if columns > 1 else SINGLE_COLUMN, 1.3 + 1.9 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False)
     shown: set[str] = set()
     grids: list[phase.Cells] = []
-    for (name, part), line in zip(slices, panels, strict=True):
-        for s, axes in zip(sparsities, line, strict=True):
+    for (name, part), line in zip(slices, panels, strict=False):
+        for axes in line[sparsities.size :]:
+            axes.set_visible(False)
+        for s, axes in zip(sparsities, line, strict=False):
             chosen = part[part["sparsity"] == s]
             if chosen.empty:
                 axes.set_visible(False)
@@ -56,16 +65,20 @@ def plot(rows: pd.DataFrame) -> Figure:
             axes.set_title(f"$s$ = {s:.0f}", pad=4)
             phase.frequency_axis(axes, cells.x)
             phase.number_axis(axes.yaxis, cells.y, _axis_label(name, part))
-    colour_bar(figure, mesh, list(panels.flat), LABEL)
+    colour_bar(figure, mesh, list(panels[: len(slices)].flat), LABEL)
+    fewer = table[table["arm"].astype(str).str.startswith(OVER_D) & table["center"]]
+    told = upper_edge.draw(panels[-1], later, fewer) if not later.empty else ""
     centred = [name for name, _ in checks.by_centring(table) if name]
     steps, samples = checks.counts(table, T="n_steps"), checks.share_of_n(table, "n_samples", "N")
     notes = (f"colours: {centred[-1]}" if centred else "", "$\\tau$ = 0.9", steps, samples)
-    heading(figure, f"Which features hold a neuron that was started on them?{answer(slices)}", checks.title(*notes))
+    heading(
+        figure, f"Which features hold a neuron that was started on them?{answer(slices)}{told}", checks.title(*notes)
+    )
     names = {True: "a share of 1/2, centred data", False: "a share of 1/2, not centred"}
     halves = [phase.half_handle(names[each], HALF[each]) for each in sorted(table["center"].unique(), reverse=True)]
     theory = phase.prediction_handle("predicted by theory")
     handles = [*boundaries.legend_handles(shown, width=False), *halves, theory, *phase.legend_handles(grids)]
-    legend_below(figure, handles, 4 if wide else 2, boundaries.TITLE)
+    legend_below(figure, handles, 4 if columns > 1 else 2, boundaries.TITLE)
     return figure
 
 

@@ -48,7 +48,9 @@ LOOKS: dict[str, Look] = {
     "jumprelu-untied": Look("JumpReLU", "0.5", "p", (0, (4, 1.5))),
     "gated": Look("Gated", YELLOW, "D"),
     "dictionary-learning": Look("dictionary learning", BLACK, "<", (0, (4, 1.5))),
+    "spams": Look("SPAMS", BLACK, ">", (0, (1.5, 1))),
     "provable": Look("provable", BLACK, "*"),
+    "provable-planned": Look("provable, as planned", BLACK, "P"),
 }
 # Of other methods, a user's own, in the order of the rows.
 OTHERS = tuple(Look("", colour, marker, (0, (1.5, 1))) for colour in (YELLOW, "0.25", BLUE) for marker in "p>hH8")

@@ -15,6 +15,7 @@ import numpy as np
 
 from theory.prediction import critical_frequency, learnable_by_step
 from theory.recovery_prediction import Success, success
+from theory.transition_floor import transition_floor
 from theory.transitions import crossing
 
 TABLE = Path(__file__).with_name("predicted.csv")
@@ -57,6 +58,17 @@ def critical_by_step(
 
     ends = f"{p[0]:g} {p[-1]:g} {len(p)}"
     return _known(f"by step {n} {d} {s} {ends} {n_samples} {n_steps} {center} {tau:g}", calculate)
+
+
+def floor(d_per_feature: float, s: int, samples_per_feature: float, n_steps: int, center: bool) -> float:
+    """Return the width in log p that the transition keeps as n -> infinity: only as far as it is tabled.
+
+    It takes seconds: only `python -m simulations.evidence.predicted_table` calculates it.
+    """
+    key = f"floor {d_per_feature:g} {s} {samples_per_feature:g} {n_steps} {center}"
+    if key not in table() and not writes:
+        return float("nan")
+    return _known(key, lambda: [transition_floor(d_per_feature, s, samples_per_feature, n_steps, center=center)])[0]
 
 
 @cache

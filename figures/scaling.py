@@ -52,6 +52,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     """Return critical p, width of the transition and critical d over n; filled: centred data, hollow: not centred.
 
     Crosses, joined, are predictions without simulation (theory.prediction), dotted lines have the theorem's exponents.
+    Dash-dotted is the width that stays as n -> infinity, centred.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
     free, needs = ("n_features", "sparsity", *FOLLOWS), ("target_frequency", "n_steps")
@@ -68,6 +69,7 @@ def plot(rows: pd.DataFrame) -> Figure:
         _prediction(left, part, styles[s]["color"])
         if center:
             _exponent(left, part, upper_edge_exponent(float(str(s))), styles[s]["color"])
+            _floor(middle, part, styles[s]["color"])
     critical = critical_dimensions(table)
     for center, part in critical.groupby("center"):
         style = {"color": "0.2", "marker": "o", "markersize": 3.2, "linewidth": 1.1}
@@ -138,6 +140,14 @@ def _exponent(axes: Axes, part: pd.DataFrame, exponent: float, colour: Any) -> N
         axes.plot(n, known["critical"].iloc[0] * (n / n[0]) ** exponent, color=colour, linewidth=0.8, linestyle=":")
 
 
+def _floor(axes: Axes, part: pd.DataFrame, colour: Any) -> None:
+    """Draw the width that is left as n -> infinity at the same d/n and N/n, over the larger half of the sizes."""
+    last = part.iloc[-1]
+    n, s, steps = (int(last[each]) for each in ("n_features", "sparsity", "n_steps"))
+    width = predicted.floor(last["d_model"] / n, s, last["n_samples"] / n, steps, bool(last["center"]))
+    axes.plot([np.sqrt(n * part["n_features"].iloc[0]), n], [width] * 2, color=colour, linewidth=0.9, linestyle="-.")
+
+
 def _decorate(axes: Axes, title: str, sizes: phase.Array) -> None:
     axes.set(xscale="log", title=title)
     phase.number_axis(axes.xaxis, sizes, "features $n$", at_most=5)
@@ -158,4 +168,5 @@ def _legend(styles: dict[Any, dict[str, Any]]) -> list[Line2D]:
         Line2D([], [], marker="o", label="not centred", **(grey | _face(False, "0.2"))),
         Line2D([], [], label="predicted", **(grey | {"marker": "x", "linestyle": "", "markersize": 4.5})),
         Line2D([], [], color="0.4", linewidth=0.8, linestyle=":", label="theorem's exponent"),
+        Line2D([], [], color="0.4", linewidth=0.9, linestyle="-.", label=r"width at $n \to \infty$, centred"),
     ]

@@ -11,30 +11,55 @@ import pandas as pd
 from scorecard_worlds import BETWEEN, WITHIN, Rng, World, fallen, frame
 
 from simulations.experiments.cooccurrence import SPARSITY
+from simulations.experiments.width_check import HELD, INSIDE, SHARE
 from theory.conditions import band
 from theory.cooccurrence import cluster_cooccurrence
 
 
-def _over_d(rng: Rng, seeds: Sequence[int], critical: Any) -> pd.DataFrame:
-    """Rows of the slices over d, whose critical p is critical(n, s, d, luck) with the luck of the seed."""
+def inside_band_simulated(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Recovery that is `effect` more than 0.95 of the features that hold neurons; far less at a smaller n."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            luck = BETWEEN * rng.standard_normal()
+            for n, d, held in ((256, 16, 0.4), (1_024, 32, 0.5), (1_024, 128, 0.8)):
+                same = {"seed": seed, "n_features": n, "d_model": d}
+                told = held + BETWEEN * rng.standard_normal()
+                rate = SHARE * told + effect + luck + WITHIN * rng.standard_normal() - (n < 1_024)
+                yield same | {"arm": HELD, "instrument": "learnability", "learnable_fraction": told}
+                yield same | {"arm": INSIDE, "feature_recovery_rate": rate}
+
+    return frame(rows())
+
+
+OVER_D = ((1_024, 5, 6), (1_024, 8, 24), (4_096, 5, 24))  # n, s and steps
+
+
+def _over_d(rng: Rng, seeds: Sequence[int], critical: Any, early: float = 0.0) -> pd.DataFrame:
+    """Rows of the slices over d, whose critical p is critical(n, s, d, luck) with the luck of the seed.
+
+    After 6 steps it rises with d faster, by the exponent `early`.
+    """
     p = np.geomspace(1e-4, 0.4, 12)
 
     def rows() -> Iterator[dict[str, Any]]:
         for seed in seeds:
             luck = BETWEEN * rng.standard_normal()
-            for n, s, arm in ((1_024, 5, "over d"), (1_024, 8, "over d"), (4_096, 5, "over d, n = 4,096")):
+            for n, s, n_steps in OVER_D:
                 for d in (32, 64, 128, 256, 512, 1_024):
                     at = critical(n, s, d, luck) * math.exp(WITHIN * rng.standard_normal())
+                    at *= (d / 256) ** early if n_steps == 6 else 1.0
                     for each, rate in zip(p, fallen(p, at), strict=True):
-                        yield {"seed": seed, "arm": arm, "n_features": n, "sparsity": s, "d_model": d,
-                               "target_frequency": each, "learnable_fraction": rate}  # fmt: skip
+                        yield {"seed": seed, "arm": f"over d, {n_steps} steps", "n_features": n, "sparsity": s,
+                               "d_model": d, "n_steps": n_steps, "target_frequency": each,
+                               "learnable_fraction": rate}  # fmt: skip
 
     return frame(rows())
 
 
 def dimension(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    """An upper edge that rises as d^effect, at every n and s."""
-    return _over_d(rng, seeds, lambda n, s, d, luck: 0.005 * (d / 256) ** (effect + luck))
+    """An upper edge that rises as d^effect, at every n and s; faster after the fewer steps, which decide nothing."""
+    return _over_d(rng, seeds, lambda n, s, d, luck: 0.005 * (d / 256) ** (effect + luck), early=0.5)
 
 
 def edge_over_d(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:

@@ -20,7 +20,6 @@ from theory.prediction_nodes import spread
 N_NODES = 16_384  # ours: rivals; with four times as many the cosine moves by some 1e-4
 HIGHEST, LOWEST, HALVINGS = -0.1, -6.0, 16  # ours: biases among which a critical one is looked for
 TINY = 1e-12  # keeps the products of directions positive
-NUGGET = 1e-4  # keeps the correlations of luck positive where two steps are all but equal
 
 
 class _Sizes(NamedTuple):
@@ -104,14 +103,16 @@ def _meetings(s: int, nu: float, shells: int, number: float) -> FloatArray:
     """Return what the amplitudes on the feature, on those that met it, on those that met them ... give each other.
 
     A feature is in nu s samples with nu s (s-1) others, all of them different as n -> infinity: a shell gives the
-    energy (s-1) / (nu s) to the next, and gets as much.  Without shells those that met it give to the feature, all of
-    whose samples fire, and keep nothing.
+    energy (s-1) / (nu s) to the next, and gets as much.  A feature in `number` times as many samples meets as many
+    more, each as often: that is the energy, of which the amplitude is the root.  Without shells those that met it give
+    to the feature, all of whose samples fire, and keep nothing.
     """
     hop = math.sqrt((s - 1) / (nu * s))
     size = max(shells, 1) + 1
     matrix = np.eye(size) + hop * (np.eye(size, k=1) + np.eye(size, k=-1))
-    matrix[0] *= number
-    matrix[1, 0] *= number
+    matrix[0, 0] = number
+    matrix[0, 1] *= math.sqrt(number)
+    matrix[1, 0] = matrix[0, 1]
     if not shells:
         matrix[1, 1] = 0
     return matrix
@@ -128,7 +129,7 @@ def _cosines(sizes: _Sizes, bias: float, n_steps: int) -> FloatArray:
     fresh, luck = _white(n_steps)
     x, kappa = np.zeros((n_steps + 1, size)), np.zeros((n_steps + 1, n_steps))
     x[0, 0] = 1
-    c, u, length = np.zeros((n_steps, N_NODES)), np.zeros((n_steps, N_NODES)), math.inf
+    c, u, length, before = np.zeros((n_steps, N_NODES)), np.zeros((n_steps, N_NODES)), math.inf, np.ones(N_NODES)
     for t in range(n_steps):
         across = kappa[: t + 1, :t] @ c[:t]
         products = x[: t + 1] @ x[: t + 1].T + delta / N_NODES * across @ across.T + TINY * np.eye(t + 1)
@@ -136,7 +137,10 @@ def _cosines(sizes: _Sizes, bias: float, n_steps: int) -> FloatArray:
         u[t] = g[t] + delta * kappa[t, :t] @ c[:t]
         mean, square = _drive(u[t], sizes, bias, (sizes.s - 1) * delta / (sizes.nu * sizes.s * length))
         chi = np.linalg.solve(products, g @ mean / N_NODES)
-        c[t] = mean + np.sqrt(square / (sizes.nu * sizes.s)) * (_mixture(u[: t + 1], bias) @ luck[: t + 1])
+        if t:  # as in `Sampling`
+            shared = _shared(u[t - 1 : t + 1], bias) * np.sqrt(np.minimum(square, before) / np.maximum(square, before))
+            luck[t] = shared * luck[t - 1] + np.sqrt(1 - shared * shared) * luck[t]
+        c[t], before = mean + np.sqrt(square / (sizes.nu * sizes.s)) * luck[t], square
         x[t + 1] = 2 * h * delta * sizes.meets @ x[t] + chi @ x[: t + 1]
         kappa[t + 1] = chi @ kappa[: t + 1]
         kappa[t + 1, t] += 1
@@ -164,15 +168,15 @@ def _drive(u: FloatArray, sizes: _Sizes, bias: float, grown: float) -> tuple[Flo
     s, h = sizes.s, 1 / math.sqrt(sizes.s)
     population = Population(u[None], np.ones(u.size), spacing(s), period(s))
     shift = np.array([s * h * u.mean() if sizes.center else 0.0])
-    drive = population.rest(s - 1).drive(population.grid(), Neuron(bias, h, shift))
+    shrink = population.shrink(s - 1)
+    centre = population.grid() + (s - 1) * (1 - shrink) * population.mean[:, None]
+    drive = population.rest(s - 1).drive(centre / shrink, Neuron(bias, h * shrink, shift))
     more = grown * drive.mean * np.gradient(drive.mean, population.cell, axis=1)
     mean, square = (each[0] for each in population.at_rivals(drive.mean + more, drive.square))
-    return mean - (mean.mean() if sizes.center else 0.0), np.maximum(square, 0)
+    return mean - (mean.mean() if sizes.center else 0.0), np.maximum(square, TINY)
 
 
-def _mixture(u: FloatArray, bias: float) -> FloatArray:
-    """Return the weights (t + 1,) of independent luck in the last step's: as equal as the firings behind it are."""
+def _shared(u: FloatArray, bias: float) -> FloatArray:
+    """Return how equal the luck of two steps (2, K) is where no projection grows: as equal as the firings behind it."""
     apart = u - u.mean(axis=1, keepdims=True)
-    apart /= np.linalg.norm(apart, axis=1, keepdims=True)
-    shared = shared_between(apart @ apart.T, bias) + NUGGET * np.eye(len(u))
-    return np.asarray(np.linalg.cholesky(shared)[-1])
+    return shared_between(apart[0] @ apart[1] / np.linalg.norm(apart, axis=1).prod(), bias)

@@ -49,11 +49,11 @@ def plan(
     longest: dict[float, Success] = {}
     for p in frequencies:
         sizes = (n_features, d_model, sparsity, p, n_samples, LONGEST)
-        laws = success_by_step(*sizes, center=center, threshold=threshold)
+        laws = success_by_step(*sizes, center=center, threshold=threshold)[1:]
         longest[p] = laws[-1]
-        for step, law in enumerate(laws):
+        for step, law in enumerate(laws, start=1):
             width = WIDTH_MARGIN * law.width(target)
-            if step and math.isfinite(width):
+            if math.isfinite(width):
                 candidates.append((math.ceil(width) * step, step, p))
     for cost, step, p in sorted(candidates):
         # What `predict` says of it: at a shorter T the starts that matter are others.

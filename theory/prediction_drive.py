@@ -103,9 +103,9 @@ class Neuron(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """Tail moments A_k = E (S - x)^k 1(S > x), k = 0, 1, 2, of a sum S of projections at grid points x.
+    """Tail sums at grid points x of the law of a sum S of projections: P(S > x), summed over x once and twice.
 
-    Each is (R, cells), from the largest x down; S - x is in cells.
+    Each is (R, cells), from the largest x down; cells count from the middle of one to that of the next.
     """
 
     cell: float
@@ -116,24 +116,27 @@ class Rest(NamedTuple):
 
         Implements: psi = 2 scale (S - x) - b above the threshold x, where y = -b.
         """
-        share, first, second = self.tails
-        kind, shift = share.dtype.type, neuron.shift[:, None]
-        step, jump = 2 * neuron.scale * self.cell, np.reshape(-np.asarray(neuron.bias, kind), (-1, 1))
-        n_cells = share.shape[1]
-        last = n_cells - 1.5 + FIRST[n_cells] - 2 * jump / step  # the place of x, from above, at y = 0
-        place = projection * kind(1 / self.cell) - shift * kind(2 / step) + last.astype(kind)
-        inside = np.clip(place, kind(0), kind(n_cells - 1.001))
-        index = inside.astype(np.int64)
-        mean = kind(step) * first + jump * share
-        square = kind(step**2) * second + kind(2 * step) * jump * first + jump * jump * share
-        found = Drive(*_between((mean, square, share), index, inside - index))
+        kind, n_cells = self.tails[0].dtype.type, self.tails[0].shape[1]
+        step, jump = 2 * neuron.scale * self.cell, -neuron.bias
+        # The place of x among the cells, from above, at y = 0 and then at y = scale projection - shift.
+        last = n_cells - 1.5 + FIRST[n_cells] - 2 / step * (jump + neuron.shift)
+        place = projection / self.cell + last[:, None]
+        inside = np.clip(place, 0, n_cells - 1.001)
+        index = inside.astype(np.intp)
+        share, once, twice = _between(self.tails, index, (inside - index).astype(kind))
+        # E (S - x) 1(S > x), then its square, from sums of j - i + 1 cells: S and x lie in the middle of theirs.
+        step, jump = kind(step), np.reshape(np.asarray(jump, kind), (-1, 1))
+        above = step * (once - share / 2)
+        mean = above + jump * share
+        square = 2 * step * step * (twice - once + share / 8) + jump * (above + mean)
+        found = Drive(mean, square, share)
         if place.max() >= n_cells - 1:  # there all fire, and psi is linear
-            more = kind(step) * np.maximum(place - inside, 0)
+            more = step * np.maximum(place - inside, 0).astype(kind)
             found = Drive(found.mean + more, found.square + more * (2 * found.mean + more), found.share)
         return found
 
 
-def _between(tables: Sequence[FloatArray], index: npt.NDArray[np.int64], part: FloatArray) -> list[FloatArray]:
+def _between(tables: Sequence[FloatArray], index: npt.NDArray[np.intp], part: FloatArray) -> list[FloatArray]:
     """Return what lies a `part` of a cell beyond `index`, both (R, any), in tables (R, size) or (1, size)."""
     n_rows, size = tables[0].shape
     index = index + size * np.arange(n_rows)[:, None]
@@ -154,22 +157,23 @@ class Population:
 
     def __init__(self, projection: FloatArray, weight: FloatArray, cell: float, period: int = LONG) -> None:
         """Take projections (R, K) of weight (K,); those beyond the widest grid count at its end."""
-        self.cell, self.period = cell, period
-        self.mean = projection @ weight / weight.sum()
+        self.cell, self.period, total = cell, period, weight.sum()
+        self.mean = projection @ weight / total
         place = projection / cell - LOWEST
-        index = np.clip(place, 0, min(N_CELLS, period) - 2).astype(np.int64)
+        index = np.clip(place, 0, min(N_CELLS, period) - 2).astype(np.intp)
         self.first, last = int(index.min()), int(index.max())
         self.n_cells = last + 2 - self.first
-        self.index, self.part = index - self.first, place - index
+        self.part = (place - index).astype(place.dtype)
+        self._at = index - self.first
         inside = np.clip(self.part, 0, 1) * weight
-        target = (index + period * np.arange(len(projection))[:, None]).ravel()
+        index += period * np.arange(len(projection))[:, None]
         size = period * len(projection) + 1
-        mass = np.bincount(target, (weight - inside).ravel(), size)
-        mass[1:] += np.bincount(target, inside.ravel(), size)[:-1]
-        self.mass = mass[:-1].reshape(-1, period) / weight.sum()
+        mass = np.bincount(index.ravel(), (weight - inside).ravel(), size)
+        mass[1:] += np.bincount(index.ravel(), inside.ravel(), size)[:-1]
+        self.mass = mass[:-1].reshape(-1, period) / total
         # Conjugate: of the law from its largest value down.
-        self.spectrum = np.fft.rfft(self.mass, axis=1).conj()
-        self.powers: dict[int, npt.NDArray[np.complex128]] = {0: np.ones_like(self.spectrum), 1: self.spectrum}
+        spectrum = np.fft.rfft(self.mass, axis=1).conj()
+        self.powers: dict[int, npt.NDArray[np.complex128]] = {0: np.ones_like(spectrum[:1]), 1: spectrum}
         self.rests: dict[int, Rest] = {}
 
     def grid(self) -> FloatArray:
@@ -182,10 +186,9 @@ class Population:
             phase = _phase(FIRST[self.period] + self.period - 1 - n_terms * LOWEST, self.period)
             law = np.fft.irfft(self._power(n_terms) * phase, n=self.period, axis=1)
             law -= SMALLEST
-            share = np.maximum(law, 0).astype(self.part.dtype).cumsum(axis=1)
-            once = share.cumsum(axis=1)  # of j - i + 1 cells, of values j above the i-th x; they lie in the middle
-            twice = once.cumsum(axis=1)
-            self.rests[n_terms] = Rest(self.cell, (share, once - share / 2, 2 * (twice - once) + share / 4))
+            share = np.maximum(law, 0, out=law).cumsum(axis=1)
+            once = share.cumsum(axis=1)
+            self.rests[n_terms] = Rest(self.cell, (share, once, once.cumsum(axis=1)))
         return self.rests[n_terms]
 
     def _power(self, n_terms: int) -> npt.NDArray[np.complex128]:
@@ -194,6 +197,17 @@ class Population:
             half = n_terms // 2 if n_terms % 2 == 0 else n_terms - 1
             self.powers[n_terms] = self._power(half) * self._power(n_terms - half)
         return self.powers[n_terms]
+
+    def shrink(self, n_terms: int, share: float = 1.0) -> float:
+        """Return by how much sums of `n_terms`, read off at the rivals, shrink to have the variance they should have.
+
+        That is `share` of independent draws'.  Implements: a value between two points of the grid, cell a, is put on
+        both, which adds part (1 - part) a^2 to a variance, a^2/6 on average, for each term and where the table is read;
+        that tails are straight within a cell adds a^2/12; all beside the variance of a projection, about 1.
+        """
+        cell = self.cell**2
+        wanted = n_terms * share - cell / 12 - cell / 6
+        return math.sqrt(max(wanted / (n_terms * (1 + cell / 6)), 0.01)) if n_terms else 1.0
 
     def average(self, table: FloatArray) -> FloatArray:
         """Return the mean over the rivals of a table over the grid, (R,)."""
@@ -205,7 +219,7 @@ class Population:
         In the precision of the projections.
         """
         kind = self.part.dtype
-        return _between([np.asarray(each, kind) for each in np.broadcast_arrays(*tables)], self.index, self.part)
+        return _between([np.asarray(each, kind) for each in np.broadcast_arrays(*tables)], self._at, self.part)
 
 
 @lru_cache(maxsize=64)

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from theory.checks import FloatArray
 from theory.prediction_nodes import Nodes
 
+ROUNDING = 64  # times eps: what subtracting known directions leaves of a vector that lies in them
+
 
 def row_sums(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return the products of rows, both (R, K): (R,)."""
@@ -109,7 +111,9 @@ class Frame:
         length = np.sqrt(row_sums(weight * new, new))
         radius = self.nodes.radius[self.n_shown - 1]
         direction = self._asked[self.n_asked]
-        np.divide(new, np.maximum(length, np.finfo(new.dtype).tiny)[:, None], out=direction)
+        least = ROUNDING * np.finfo(new.dtype).eps * np.sqrt(row_sums(weight * c, c))
+        length = np.where(length > least, length, np.zeros_like(length))  # c was asked before
+        np.divide(new, np.where(length > 0, length, np.inf)[:, None], out=direction)
         self.n_asked += 1
         fresh = self._outside(self.nodes.fresh[self.n_asked - 1])
         if self._grouped:

@@ -87,6 +87,10 @@ def make_nodes(
     points = spread(weight.size + 1, n_replicas, 2 * n_steps + 2, number)
     overlap = _largest_first(points[0], singles[0], 0, count)
     points = points[:, :, :-1]
+    normal = np.empty((2 * n_steps + 1, n_replicas, weight.size))
+    half = n_replicas // 2  # the others are the mirror images
+    normal[1:, :half] = ndtri(points[2:, :half])
+    np.negative(normal[1:, :half], out=normal[1:, half:])
     if sum(singles) < count:
         first, never = sum(singles), math.exp(-cooccurrences)
         kinds = (weight[first : first + n_met], weight[first + n_met :])
@@ -96,9 +100,8 @@ def make_nodes(
             points[1, :, first + n_met :] *= never
         for kind, coordinate in enumerate((2 + n_steps, 2)[: len(singles) - 1]):  # the new direction, then the luck
             before = sum(singles[: kind + 1])
-            turned = _largest_first(1 - points[coordinate], quarter, before, count - before)
-            points[coordinate] = 1 - turned
-    normal = np.concatenate([-ndtri(overlap)[None], ndtri(points[2:])])
+            normal[coordinate - 1] = -ndtri(_largest_first(1 - points[coordinate], quarter, before, count - before))
+    normal[0] = -ndtri(overlap)
     for part in (slice(sum(singles), sum(singles) + n_met), slice(sum(singles) + n_met, weight.size)):
         normal[:, :, part] = _as_many(normal[:, :, part], weight[part])
     own = spread(1, n_replicas, n_steps + 4, number)[:, :, 0]
@@ -198,11 +201,12 @@ def spread(n_points: int, n_replicas: int, dimension: int, number: int) -> Float
     # In whole numbers modulo 2^64, where products wrap around: floats lose the fraction of a large square.
     size = n_replicas // 2 * n_points
     place = (np.arange(size, dtype=np.uint64) + np.uint64(1 + number * size)).reshape(-1, n_points)
+    place = np.ascontiguousarray(place.T)  # the replicas last: sorting is many times as fast along adjacent numbers
     root = np.array([math.isqrt(prime << 128) % 2**64 for prime in _primes(dimension)], dtype=np.uint64)
     digits = root[:, None, None] * place**2
-    stratum = digits.argsort(axis=1).argsort(axis=1)
+    stratum = digits.argsort(axis=2).argsort(axis=2)
     inside = ((digits << np.uint64(20) >> np.uint64(12)) + 0.5) / 2**52  # later digits, strictly inside (0, 1)
-    half = (stratum + inside) / (n_replicas // 2)
+    half = ((stratum + inside) / (n_replicas // 2)).transpose(0, 2, 1)
     return np.concatenate([half, 1 - half], axis=1)
 
 

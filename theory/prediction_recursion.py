@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from theory.checks import FloatArray
 from theory.prediction_drive import Bias, Drive, Neuron, Population, period, shared_between, spacing
-from theory.prediction_frame import Frame, combined, products, row_sums
+from theory.prediction_frame import Frame, row_sums
 from theory.prediction_nodes import Nodes, make_nodes
 
 
@@ -33,29 +35,33 @@ class Model(NamedTuple):
 class Sampling:
     """The luck of finite N: unit Gaussians (R, K), as equal from step to step as the firings behind them are."""
 
-    def __init__(self, nodes: Nodes, bias: Bias) -> None:
-        """Start without a history."""
-        self.nodes, self.bias = nodes, bias
-        self.n_past, self._past = 0, np.empty(nodes.sampling.shape)
-        self.shared = np.zeros((len(nodes.norm), 0, 0))
+    def __init__(self, nodes: Nodes, bias: Bias, scale: float) -> None:
+        """Start without a history; `scale` is h."""
+        self.nodes, self.bias, self.scale, self.n_past = nodes, bias, scale, 0
+        self._before = (np.zeros_like(nodes.overlap),) * 5
 
-    def draw(self, u: FloatArray) -> FloatArray:
-        """Return the luck at projections `u` (R, K), conditioned on that of the earlier steps.
+    def draw(self, u: FloatArray, mean: FloatArray, square: FloatArray) -> FloatArray:
+        """Return the luck at projections `u`, of E psi and of E psi^2, its variance (all R, K), given the step before.
 
-        Implements: cov(t, t') = E psi(y) psi(y') / E psi(y)^2, where y, y' correlate as u does between the two steps.
+        Implements: r E psi(y) psi(y + h |u' - u|) / sqrt(v v'), v and v' the variances, correlate; r = E psi(y) psi(y')
+        / E psi(y)^2, where y, y' correlate as u does between the steps.  Where a rival has grown the samples that fired
+        are among those that fire, E psi psi' = v + 2 h |u' - u| E psi; what is new is independent.  Markov (ours).
         """
         weight, kind = self.nodes.weight, u.dtype
-        u = u.astype(np.float64)  # whose correlations are those of vectors to the last digit: the factor below needs it
-        u -= (u @ weight / weight.sum())[:, None]
-        size = np.maximum(np.sqrt(row_sums(weight * u, u)), np.finfo(u.dtype).tiny)
-        np.divide(u, size[:, None], out=self._past[self.n_past])
+        apart = u - (u @ weight / weight.sum())[:, None]
+        apart /= np.maximum(np.sqrt(row_sums(weight * apart, apart)), np.finfo(kind).tiny)[:, None]
+        luck: FloatArray = self.nodes.sampling[self.n_past]
+        if self.n_past:
+            u_before, apart_before, mean_before, square_before, luck_before = self._before
+            new = 2 * self.scale * abs(u - u_before) * np.minimum(mean, mean_before)
+            both = np.minimum(square, square_before) + new
+            nested = both / np.maximum(np.sqrt(square * square_before), np.finfo(kind).tiny)
+            equal = shared_between(row_sums(weight * apart, apart_before)[:, None], self.bias)
+            shared = (equal * np.clip(nested, 0, 1)).astype(kind)
+            luck = shared * luck_before + np.sqrt(np.maximum(1 - shared * shared, 0)) * luck
         self.n_past += 1
-        newest = shared_between(products(self._past[: self.n_past], weight * self._past[self.n_past - 1]), self.bias)
-        newest[:, -1] = 1 + 1e-4  # keeps the factor real where two steps are all but equal
-        self.shared = np.pad(self.shared, ((0, 0), (0, 1), (0, 1)))
-        self.shared[:, -1], self.shared[:, :, -1] = newest, newest
-        mixture = np.linalg.cholesky(self.shared)[:, -1]
-        return combined(mixture.astype(kind), self.nodes.sampling[: self.n_past])
+        self._before = (u, apart, mean, square, luck)
+        return luck
 
 
 class Update(NamedTuple):
@@ -73,7 +79,7 @@ def _distinct(
 
     Independent draws S, moved and shrunk about their mean, get the mean and the variance of draws without replacement.
     """
-    shrink = math.sqrt(max(1 - max(n_terms - 1, 0) / max(among - 1, 1), 0.01))
+    shrink = population.shrink(n_terms, 1 - max(n_terms - 1, 0) / max(among - 1, 1))
     centre = projection + n_terms * (mean - shrink * population.mean[:, None])
     return population.rest(n_terms).drive(centre / shrink, neuron._replace(scale=neuron.scale * shrink))
 
@@ -81,13 +87,15 @@ def _distinct(
 def update(
     own_u: FloatArray,
     u: FloatArray,
-    luck: FloatArray,
+    luck: FloatArray | Callable[[FloatArray, FloatArray], FloatArray],
     nodes: Nodes,
     model: Model,
     bias: Bias,
     length: FloatArray | None = None,
 ) -> Update:
     """Return what the samples add up to for a neuron with projections `own_u` (R,) and `u`, `luck` (R, K).
+
+    The luck may depend on E psi and on its variance, both (R, K).
 
     Implements: c_k = (1 - q) E psi + q m_k E psi(with v_1) + sampling noise, q = (s - 1)/(n - 1), m_k the share of
     co-occurrences; centred, c_k - (1/n) sum_j c_j.  PREDICTION.md, section 2.
@@ -131,11 +139,13 @@ def update(
         shared = [q * both.mean, q * np.maximum(both.square - both.mean**2, 0)]
     here, with_it, noise, noise_with_it = population.at_rivals((1 - q) * mean, shared[0], (1 - q) * square, shared[1])
     noise = np.maximum(noise + cooccurrence * noise_with_it, 0)
-    c = here + cooccurrence * with_it + np.sqrt(noise / occurrences) * luck
+    lucky = luck(here, noise) if callable(luck) else luck
+    c = here + cooccurrence * with_it + np.sqrt(noise / occurrences) * lucky
     firings = model.n_samples * (1 - density) * population.average(alone.share) + occurrences * mine.share[:, 0]
     if model.center:
         mean = (own + c @ nodes.weight) / n
-        own, c = own - mean, c - mean[:, None]
+        own -= mean
+        c -= mean[:, None].astype(c.dtype)
     return Update(own, c, firings)
 
 
@@ -144,12 +154,12 @@ def alignments(model: Model, bias: Bias, nodes: Nodes) -> FloatArray:
 
     One bias for all instances, or one for each, (R,).
     """
-    frame, sampling = Frame(nodes), Sampling(nodes, bias)
+    frame, sampling = Frame(nodes), Sampling(nodes, bias, 1 / math.sqrt(model.sparsity))
     cosines = [frame.position[:, 0].copy()]
     at_feature = nodes.start is None  # elsewhere recovery was predicted worse with the rivals' company: PREDICTION.md
     for _ in range(model.n_steps):
         own_u, u = frame.projections()
-        seen = update(own_u, u, sampling.draw(u), nodes, model, bias, frame.length if at_feature else None)
+        seen = update(own_u, u, partial(sampling.draw, u), nodes, model, bias, frame.length if at_feature else None)
         # A neuron that fires on no sample keeps its weight: the likelier case below log 2 expected firings.
         frame.move(seen.own, seen.rivals, seen.firings > math.log(2))
         cosines.append(frame.position[:, 0].copy())

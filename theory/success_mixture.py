@@ -12,7 +12,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 
 from theory.checks import FloatArray
 
@@ -50,10 +50,11 @@ def abilities(successes: FloatArray, trials: FloatArray) -> Abilities:
     spread = USUAL_SPREAD
     for _ in range(N_ITERATIONS):
         place = (basis @ knots)[:, None] + spread * node
-        log_weight = successes.T @ log_expit(place) + failures.T @ log_expit(-place) - node * node / 2
+        log_chance = log_expit(place)  # and log sigma(-x) = log sigma(x) - x
+        log_weight = trials.T @ log_chance - failures.T @ place - node * node / 2
         posterior = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         posterior /= posterior.sum(axis=1, keepdims=True)
-        seen, won, chance = trials @ posterior, successes @ posterior, expit(place)
+        seen, won, chance = trials @ posterior, successes @ posterior, np.exp(log_chance)
         slope, excess = seen * chance * (1 - chance), won - seen * chance
         pull = (USUAL_SPREAD - spread) / SLACK**2
         step = RELAXATION * ((excess @ node).sum() + pull) / ((slope @ node**2).sum() + 1 / SLACK**2)

@@ -35,14 +35,17 @@ LARGE: dict[str, Any] = {
     **{"n_features": 100_000, "d_model": 1_024, "n_samples": 500_000, "target_frequency": 0.0003},
     **{"n_steps": 4, "n_probes": 64},
 }
-# Longer and larger runs, at the same N/n: their settings, and how often they are timed.
+# Longer and larger runs: their settings, and how often they are timed.  The two products V W^T and C^T V cost 2 n d M
+# multiplications where the dense form's cost 2 N d M: about N/n, 12 in the last one, is the most that a ratio can be.
 CASES: dict[str, tuple[dict[str, Any], int]] = {
     "s = 3, 20 steps": ({"n_steps": 20}, 2),
     "s = 8, 20 steps": ({"n_steps": 20, "sparsity": 8}, 2),
     "n = 4,096, d = 1,024, N = 200,000": ({"n_features": 4_096, "d_model": 1_024, "n_samples": 200_000}, 1),
+    "n = 4,096, d = 1,024, N = 50,000": ({"n_features": 4_096, "d_model": 1_024}, 1),
 }
 # Equal cells of about two seconds, by which the scaling of worker processes is measured.
-WORKERS_CELL = Cell(n_features=512, d_model=256, n_samples=400_000, n_neurons=2_048)
+WORKERS_CELL = Cell(n_features=512, d_model=256, n_samples=500_000, n_neurons=2_048)
+NO_TIME: dict[str, Any] = {"n_samples": 64, "n_neurons": 64, "n_steps": 1}  # and one that takes none
 COPY_BYTES = 2**28  # beyond the caches that one core can hold
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1_024  # bytes in a unit of ru_maxrss
 
@@ -249,18 +252,35 @@ def demonstrate_large(seed: int = 0) -> dict[str, Any]:
     return {**LARGE, "seed": seed, **shares, "seconds": seconds, "peak_memory_gb": peak}
 
 
-def benchmark_workers(n_cells: int = 40, n_jobs: int = 2) -> dict[str, Any]:
-    """Run equal cells one after another and in `n_jobs` processes, start-up of these included; return the ratio."""
-    cells = [WORKERS_CELL.replace(seed=seed) for seed in range(n_cells)]
-    seconds = {}
-    for jobs in (1, n_jobs):
-        run_cell(cells[0])  # compiled and warm
-        begin = time.perf_counter()
-        done = sum(len(each) for each in loky(_rows_of, [[each] for each in cells], jobs))
-        seconds[jobs] = time.perf_counter() - begin
-        assert done == n_cells
-    told = {"workers_cells": n_cells, "workers_n_jobs": n_jobs, "seconds_one_worker": seconds[1]}
-    return told | {"seconds_workers": seconds[n_jobs], "ratio_workers": seconds[1] / seconds[n_jobs]}
+def benchmark_workers(n_cells: int = 40, n_jobs: int = 2, cell: Cell = WORKERS_CELL) -> dict[str, Any]:
+    """Run equal cells one after another and in `n_jobs` processes, start-up of these included; return the ratio.
+
+    And what it lacks of `n_jobs`: the seconds until processes that begin anew have done cells that take no time, and
+    how much longer than alone a cell takes where others run beside it, which share caches, memory and clock.
+    """
+    cells = [[cell.replace(seed=seed)] for seed in range(n_cells)]
+    run_cell(cells[0][0])  # compiled and warm
+    alone, seconds_alone = _timed_cells(cells, 1)
+    _, start_up = _timed_cells([[cell.replace(**NO_TIME)]] * n_jobs, n_jobs)
+    beside, seconds = _timed_cells(cells, n_jobs)  # in the same processes
+    return {
+        "workers_cells": n_cells,
+        "workers_n_jobs": n_jobs,
+        "seconds_one_worker": seconds_alone,
+        "seconds_workers": start_up + seconds,
+        "seconds_start_up": start_up,
+        "cell_beside_others_to_alone": beside / alone,
+        "ratio_workers": seconds_alone / (start_up + seconds),
+    }
+
+
+def _timed_cells(batches: Sequence[Sequence[Cell]], n_jobs: int) -> tuple[float, float]:
+    """Run the batches in `n_jobs` processes; return the median seconds of a cell, and the seconds of all."""
+    begin = time.perf_counter()
+    each = [float(row["seconds"]) for rows in loky(_rows_of, batches, n_jobs) for row in rows]
+    seconds = time.perf_counter() - begin
+    assert len(each) == sum(len(cells) for cells in batches)
+    return statistics.median(each), seconds
 
 
 def _rows_of(cells: Sequence[Cell]) -> list[dict[str, Any]]:

@@ -38,3 +38,14 @@ def good_rows(folder: Path) -> pd.DataFrame:
 @lru_cache(maxsize=64)
 def _read(folder: Path, _modified: int, _size: int) -> pd.DataFrame:
     return read_rows(folder)
+
+
+def rows_of(results: Path, experiment: str) -> pd.DataFrame:
+    """Return the good rows of the largest preset of an experiment.
+
+    Raises ValueError where there are none.
+    """
+    folder = largest(results, experiment)
+    if folder is None:
+        raise ValueError(f"no rows of {experiment} in {results}")
+    return good_rows(folder)

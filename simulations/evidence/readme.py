@@ -1,4 +1,4 @@
-"""The generated parts of README.md and results/README.md, so that no number in them is typed by hand.
+"""The generated parts of the pages, so that no number in them is typed by hand.
 
 `python -m simulations.evidence.readme` rewrites them; a test fails when they are out of date.  A part stands between
 `<!-- name -->` and `<!-- end -->`, each alone on its line.
@@ -14,7 +14,7 @@ from simulations.base.files import replace
 from simulations.evidence.sections import Part, parts
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "results/README.md")
+PAGES = ("README.md", "results/README.md", "theory/PREDICTION.md")
 MARK = re.compile(r"<!-- ([\w-]+) -->")
 END = "end"
 

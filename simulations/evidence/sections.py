@@ -9,23 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from figures import plan_check, predict_check
+from figures import critical, plan_check, predict_check
+from figures.erosion import SMALL
 from figures.rows import prepare
 from simulations.data.laws.choice import REGISTRIES
-from simulations.evidence.presets import folders, good_rows, largest
+from simulations.evidence import prediction_page
+from simulations.evidence.presets import folders, rows_of
 from simulations.evidence.real import real_lines
 from simulations.evidence.scorecard import exponents
-from simulations.evidence.scorecard.critical import groups
 from simulations.evidence.scorecard.reading import arm
 from simulations.evidence.scorecard.report import Line, differences, effect_of, linked, located, scorecard, table
 from simulations.evidence.speed import benchmark_lines
 from simulations.experiments import EXPERIMENTS
 from simulations.runs.manifests import read_manifest
 from simulations.runs.storage import ROWS_FILE
-from theory.prediction import critical_frequency
-from theory.transitions import crossing
 
 Part = Callable[[], str]
 # What README shows: the claims with the most to say of the theorem, and of GBA beside its rivals.
@@ -53,6 +51,8 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
         "benchmark": partial(benchmark_lines, results),
         "prediction": partial(prediction_lines, results),
         "foretold": partial(recovery_predicted, results),
+        "recovery-errors": partial(prediction_page.recovery_errors, results),
+        "small-d": partial(prediction_page.critical_at_small_d, results),
         "controllers": partial(controller_table, results),
         "laws": law_lines,
         "real": partial(real_lines, results),
@@ -119,7 +119,7 @@ CONTROL = {
 
 def controller_table(results: Path) -> str:
     """Return the Markdown table of GBA's controllers from the rows of time_to_recovery: speed, error and stability."""
-    rows = _rows(results, "time_to_recovery")
+    rows = rows_of(results, "time_to_recovery")
     rows = rows[~rows["arm"].str.contains(", trial ") | rows["arm"].eq("gba, trial 0")]  # all at their defaults
     lines = ["| controller | seeds | " + " | ".join(CONTROL.values()) + " |", "|---" * (len(CONTROL) + 2) + "|"]
     for name, part in rows[rows["algorithm"] == "gba"].groupby("controller", sort=False):
@@ -129,65 +129,37 @@ def controller_table(results: Path) -> str:
     return "\n".join(lines)
 
 
-def _rows(results: Path, experiment: str) -> pd.DataFrame:
-    folder = largest(results, experiment)
-    if folder is None:
-        raise ValueError(f"no rows of {experiment} in {results}")
-    return good_rows(folder)
-
-
-def _ratios(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return d and the predicted over the measured critical p of each setting and seed where one is measured."""
-    names = ("n_features", "d_model", "sparsity", "n_samples", "n_steps")
-    found = []
-    for (center, *sizes), part in groups(rows, "center", *names):
-        predicted = critical_frequency(*map(int, sizes), center=bool(center))
-        for _, draw in part.groupby("seed"):
-            measured = crossing(draw["target_frequency"], draw["learnable_fraction"])
-            if math.isfinite(measured):
-                found.append((int(sizes[1]), predicted / measured))
-    return pd.DataFrame(found, columns=["d_model", "ratio"])
-
-
-def _agreement(rows: pd.DataFrame) -> str:
-    """Return how the predicted critical p compares with the measured one, and at which d it is worst."""
-    ratios = _ratios(rows)
-    known = ratios.dropna()
-    if known.empty:
-        return "none predicted"
-    logs = [math.log(each) for each in known["ratio"]]
-    worst = max(range(len(logs)), key=lambda k: abs(logs[k]))
-    rms = math.sqrt(sum(each**2 for each in logs) / len(logs))
-    none = f", none predicted in {len(ratios) - len(known)}" if len(known) < len(ratios) else ""
-    return (
-        f"root mean square of the logarithm {rms:.2f}, worst ratio {known['ratio'].iloc[worst]:.2f} at d = "
-        f"{known['d_model'].iloc[worst]:,}{none} ({len(ratios)} draws)"
-    )
-
-
 def prediction_lines(results: Path) -> str:
-    """Return the sentences on the error of the prediction without simulation: at d = n/2, and over d at s = 3."""
-    over_n = arm(_rows(results, "scaling"), "over p")
-    large = over_n[over_n["n_features"] >= LARGE_ENOUGH]
-    others = _rows(results, "learnability")
-    over_d = others[others["arm"].isin(("over d", "both")) & (others["sparsity"] == 3) & (others["center"] == True)]  # noqa: E712
+    """Return the sentences on the error of the prediction without simulation: at d = n/2, over d, and where d is small.
+
+    The critical p of theory and of the mean over the seeds are read off at the same p.
+    """
+    scaling, over_d, erosion = (rows_of(results, name) for name in ("scaling", "learnability", "erosion"))
+    over_d = over_d[over_d["arm"].str.startswith(("over d", "both")) & (over_d["center"] == True)]  # noqa: E712
+    small = erosion["arm"] == SMALL
     told = []
-    for name, rows, where in (("scaling", large, "at d = n/2"), ("learnability", over_d, "over d at s = 3, centred")):
-        n = " to ".join(f"{each:,.0f}" for each in sorted({rows["n_features"].min(), rows["n_features"].max()}))
-        steps = " to ".join(f"{each:.0f}" for each in sorted({rows["n_steps"].min(), rows["n_steps"].max()}))
-        told.append(f"In the rows of `{name}` {where}, n = {n}, T = {steps}: {_agreement(rows)}.")
-    return f"Predicted over measured critical p. {' '.join(told)}\n\n{recovery_predicted(results)}"
+    for name, rows in (
+        *(("scaling", arm(scaling, "over p")), ("learnability", over_d)),
+        *(("erosion", erosion[~small]), ("erosion", erosion[small])),
+    ):
+        large = rows[rows["n_features"] >= LARGE_ENOUGH]
+        if len(large):
+            ends = (sorted({large[each].min(), large[each].max()}) for each in ("n_features", "d_model", "n_steps"))
+            n, d, steps = (" to ".join(f"{each:,.0f}" for each in both) for both in ends)
+            sizes = f"n = {n}, d = {d}, T = {steps}, {large['seed'].nunique()} seeds"
+            told.append(f"In the rows of `{name}`, {sizes}: {critical.agreement(critical.last_ratios(large))}.")
+    return f"Predicted over measured critical p (tau = 0.9). {' '.join(told)}\n\n{recovery_predicted(results)}"
 
 
 def recovery_predicted(results: Path) -> str:
     """Return the sentences on recovery rates, required widths and plans from theory alone, against their rows."""
-    rows = prepare(_rows(results, "predict_check"), free=predict_check.FREE, results=(predict_check.RESULT,))
+    rows = prepare(rows_of(results, "predict_check"), free=predict_check.FREE, results=(predict_check.RESULT,))
     pairs = predict_check.compared(rows)
     rms = math.sqrt(float((predict_check.errors(pairs) ** 2).mean()))
     factor = math.exp(math.sqrt(float((np.log(predict_check.width_factors(pairs)) ** 2).mean())))
     sizes = " to ".join(f"{each:,.0f}" for each in (rows["n_features"].min(), rows["n_features"].max()))
     result = (predict_check.RESULT,)
-    plans = prepare(_rows(results, "plan_check"), free=plan_check.PLAN, results=result, series=("arm",))
+    plans = prepare(rows_of(results, "plan_check"), free=plan_check.PLAN, results=result, series=("arm",))
     held = plan_check.held(plan_check.carried_out(plans)).partition(", $")[0]  # tau and seeds are told before
     return (
         f"Theory alone predicts the recovery rate of {pairs['setting'].nunique()} settings (n = {sizes}, tau = 0.9, "

@@ -17,14 +17,14 @@ SIZES: dict[str, dict[str, Any]] = {
     "standard": LARGE | {"n_steps": 4_000},
     "paper": LARGE | {"n_steps": 20_000, "batch_size": 512},
 }
-# From dense to sparse, past both ends of what is useful: about the penalties that won the search here.
+# From dense to sparse, past both ends of what is useful: about what won the search here.
 KNOBS: Knobs = {
     "gba": ("high_target_frequency", (0.9, 0.2, 0.04, 0.01)),
-    "ba": ("target_frequency", (0.025, 0.008, 0.0025, 0.0008)),
+    "ba": ("target_frequency", (0.4, 0.08, 0.025, 0.008, 0.0025, 0.0008)),
     "topk": ("k", (26, 11, 8, 4)),
     "topk-untied": ("k", (26, 11, 4)),
     "batchtopk-untied": ("k", (26, 11, 4)),
-    "l1-untied": ("penalty", (0.012, 0.04, 0.13)),
+    "l1-untied": ("penalty", (0.012, 0.04, 0.13, 0.4, 1.2)),
     "jumprelu-untied": ("penalty", (0.0002, 0.0007, 0.0025)),
 }
 # Which trial of the search won, by recovery at 0.8 plus recovery at 0.9; a test compares it with the committed rows.

@@ -1,7 +1,14 @@
-"""Which features hold a neuron started on them: phase diagrams without a width."""
+"""Which features hold a neuron started on them: phase diagrams without a width.
+
+Far above d features a neuron stays for some steps wherever it starts: one step turns it by about sqrt(d/n).  So the
+critical p over d is measured once more after LONG steps, with target frequencies laid around the one that theory
+predicts.  EDGES keeps those, because asking takes seconds each: `python -m simulations.experiments.learnability` prints
+them anew, and a test asks again for one of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from simulations.experiments.base import Experiment, Point, grid, product
@@ -10,6 +17,14 @@ from theory.conditions import band
 HALF = 0.5  # d/n wherever d is not the axis
 INSIDE = (0.3, 0.7)  # places between the edges of the band, in log p
 SEEDS = (0, 1, 2, 3, 4)
+LONG = 24  # steps
+AROUND = (0.6, 1.1, 2.0, 3.6)  # times the predicted critical p: most measured ones are above it
+# The predicted critical p after LONG steps, of centred data with 50 n samples, by n, s and d.
+EDGES: Mapping[tuple[int, int], Mapping[int, float]] = {
+    (1_024, 5): {64: 0.00138, 128: 0.00437, 256: 0.00615, 512: 0.00801, 1_024: 0.0101},
+    (4_096, 5): {128: 0.00221, 256: 0.00304, 1_024: 0.00457, 4_096: 0.00726},
+    (16_384, 5): {256: 0.0015, 512: 0.00195, 1_024: 0.00233},
+}  # fmt: skip
 
 
 def _learnable(arm: str, samples: int, **axes: Any) -> list[Point]:
@@ -23,6 +38,26 @@ def _learnable(arm: str, samples: int, **axes: Any) -> list[Point]:
         }
         for point in points
     ]
+
+
+def _around_edge(n_features: int, sparsity: int, **axes: Any) -> list[Point]:
+    """Return points after LONG steps, at target frequencies around the predicted critical one of each d."""
+    return [
+        point
+        for d, critical in EDGES[n_features, sparsity].items()
+        for point in _learnable(
+            f"over d, {LONG} steps", 50, n_features=n_features, d_model=d, sparsity=sparsity, center=True,
+            n_steps=LONG, target_frequency=tuple(float(f"{critical * each:.3g}") for each in AROUND), **axes,
+        )
+    ]  # fmt: skip
+
+
+def ask(n_features: int, sparsity: int, d_model: int) -> float:
+    """Return the critical p after LONG steps as the theory predicts it, to three digits."""
+    from theory.prediction import critical_frequency
+
+    found = critical_frequency(n_features, d_model, sparsity, 50 * n_features, LONG, center=True)
+    return float(f"{found:.3g}")
 
 
 def _once(points: list[Point]) -> list[Point]:
@@ -70,6 +105,7 @@ EXPERIMENT = Experiment(
                         center=(False, True), n_probes=64, n_steps=6, target_frequency=grid(1e-3, 0.3, 7)),
             *_inside_band(50, (256, 1_024, 4_096), seed=SEEDS, sparsity=(3, 5, 8), center=(False, True),
                           n_probes=64, n_steps=6),
+            *(point for n, s in EDGES for point in _around_edge(n, s, seed=SEEDS, n_probes=32)),
         ]),
         "paper": lambda: _once([
             *_learnable("over d", 100, seed=SEEDS, n_features=4_096,
@@ -86,3 +122,9 @@ EXPERIMENT = Experiment(
         ]),
     },
 )  # fmt: skip
+
+
+if __name__ == "__main__":
+    for (n_features, sparsity), known in EDGES.items():
+        print(f"    ({n_features:_}, {sparsity}): {{", end="")
+        print(", ".join(f"{d:_}: {ask(n_features, sparsity, d):g}" for d in known), end="},\n")

@@ -84,7 +84,7 @@ METHODS: Mapping[str, Method] = {
 
 
 @cache
-def _drawn(name: str, knobs: tuple[tuple[str, Knob], ...]) -> tuple[Point, ...]:
+def drawn(name: str, knobs: tuple[tuple[str, Knob], ...]) -> tuple[Point, ...]:
     """Return the trials of a method but the first: one value from each equal part of each knob's range."""
     n = N_TRIALS - 1
     points: list[Point] = [{} for _ in range(n)]
@@ -99,7 +99,7 @@ def trials(name: str, fixed: Point | None = None, extra: Mapping[str, Knob] | No
     """Return the settings of each trial of a method; what is `fixed` is no knob, `extra` knobs are the experiment's."""
     own, same = METHODS[name], fixed or {}
     knobs = {knob: values for knob, values in {**COMMON, **own.knobs, **(extra or {})}.items() if knob not in same}
-    return [own.settings | same | point for point in ({}, *_drawn(name, tuple(knobs.items())))]
+    return [own.settings | same | point for point in ({}, *drawn(name, tuple(knobs.items())))]
 
 
 def arm(name: str, trial: int) -> str:

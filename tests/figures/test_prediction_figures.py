@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from figure_helper import panels, row
+from scipy import stats
 
-from figures import erosion, intervals, plan_check, predict_check, predicted
+from figures import critical, erosion, intervals, plan_check, predict_check, predicted
 from figures import rows as checks
 from theory.prediction import critical_frequency
 from theory.recovery_prediction import predicted_recovery_rate
@@ -76,12 +77,42 @@ def test_a_plan_holds_that_reaches_its_target() -> None:
         plan_check.carried_out(prepared([each | {"arm": "other"} for each in rows]))
 
 
+def history(shares: dict[float, str], **changes: object) -> list[dict[str, object]]:
+    rows = [{"target_frequency": p, "recovery_per_step": text, "seed": 0} for p, text in shares.items()]
+    return [each | SETTING | {"n_steps": 3} | changes for each in rows]
+
+
 def test_critical_p_of_every_step_is_where_half_are_kept() -> None:
-    history = {0.01: "1 1 0.9 0.5", 0.1: "1 1 0.5 0.1", 0.3: "1 0.9 0.1 0"}
-    part = pd.DataFrame({"target_frequency": list(history), "recovery_per_step": list(history.values()), "seed": 0})
-    found = erosion.measured(part)
+    part = pd.DataFrame(history({0.01: "1 1 0.9 0.5", 0.1: "1 1 0.5 0.1", 0.3: "1 0.9 0.1 0"}))
+    found = critical.measured(part)
     assert list(found) == [2, 3]
     assert [each.value for each in found.values()] == pytest.approx([0.1, 0.01], rel=1e-9)
+
+
+def test_critical_p_is_that_of_the_mean_share_and_its_interval_over_seeds() -> None:
+    """Shares straight in log p, each seed's higher or lower: the jackknife is then their spread over the slope."""
+    off, p = np.array([-0.1, -0.02, 0.03, 0.05, 0.04]), np.array([0.001, 0.01, 0.1])
+    rows = [
+        each
+        for seed, more in enumerate(off)
+        for each in history(dict(zip(p, [f"1 1 {0.7 - 0.2 * k + more:.6f}" for k in range(3)], strict=True)), seed=seed)
+    ]
+    found = critical.measured(pd.DataFrame(rows))[2]
+    error = off.std(ddof=1) / np.sqrt(5) * np.log(10) / 0.2
+    assert found.value == pytest.approx(0.01, rel=1e-4) and found.n_values == 5
+    assert np.log(found.high / found.value) == pytest.approx(stats.t.isf(0.025, 4) * error, rel=1e-3)
+    never = [each | {"recovery_per_step": "1 1 0.9"} for each in rows]
+    assert np.isnan(critical.measured(pd.DataFrame(never))[2].value)
+    failed = pd.DataFrame([each for each in rows if each["seed"] == 0 or each["target_frequency"] < 0.1])
+    assert np.isnan(critical.measured(failed)[2].value)  # without that seed nothing is below a half
+
+
+def test_theory_is_read_off_at_as_many_p_as_the_rows_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(predicted, "critical_by_step", lambda *key: asked.append(key))
+    critical.by_theory(pd.DataFrame(history({0.01: "1 1 0.9 0.5", 0.1: "1 1 0.5 0.1"})), 0.8)
+    assert asked == [(64, 48, 3, pytest.approx((0.01, 0.1)), 6400, 3, True, 0.8)]
+    assert critical.agreement(np.log([2, 0.25])) == "a factor of 2.99 (rms; worst 0.25)"
 
 
 def test_the_recursion_erodes_and_is_drawn() -> None:
@@ -100,3 +131,5 @@ def test_the_recursion_erodes_and_is_drawn() -> None:
     assert [each.get_title() for each in panels(erosion.plot(pd.DataFrame(full)))] == [
         f"$\\tau$ = {tau}" for tau in ("0.8", "0.9", "0.95")
     ]
+    small = [each | {"arm": erosion.SMALL, "d_model": d} for each in full for d in (16, 32)]
+    assert len(panels(erosion.plot(pd.DataFrame(full + small)))) == 6

@@ -145,6 +145,38 @@ def test_learnability_marks_failed_cells():
     assert "failed or diverged" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def later_rows():
+    """A critical p that goes as d up to 64 and as d^(1/4) beyond, and as 1/n, of 5 seeds; at d = 16 there is none."""
+    found = []
+    for n in (256, 1_024):
+        for d in (16, 32, 64, 128, 256):
+            critical = 0.02 * min(d, 64) / 64 * (max(d, 64) / 64) ** 0.25 * 256 / n
+            found += [
+                row(arm="over d, 24 steps", n_features=n, d_model=d, n_samples=80 * n, sparsity=5, center=True,
+                    n_steps=24, n_probes=32, seed=seed, target_frequency=critical * each, instrument="learnability",
+                    results={"learnable_fraction": 0.9 if each < 1 or d == 16 else 0.1})
+                for seed in range(5) for each in (0.25, 0.5, 2, 4)
+            ]  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def test_learnability_draws_the_critical_p_over_d_after_more_steps_and_its_local_slopes():
+    rows = pd.concat([learnable_rows((True,)), later_rows()])
+    figure = learnability.plot(rows)
+    assert len(panels(figure)) == 6
+    critical, slopes = panels(figure)[4:]
+    # Half way, in logarithms, between half and twice the critical p; none at d = 16.
+    np.testing.assert_allclose(xy(critical, "critical-1024")[:, 0], [32, 64, 128, 256])
+    expected = np.array([0.01, 0.02, 0.02 * 2**0.25, 0.02 * 2**0.5]) / 4
+    np.testing.assert_allclose(xy(critical, "critical-1024")[:, 1], expected, rtol=1e-9)
+    np.testing.assert_allclose(xy(slopes, "slope-256")[:, 1], [1, 0.25, 0.25], atol=1e-9)
+    np.testing.assert_allclose(xy(slopes, "slope-256")[:, 0], np.sqrt([32 * 64, 64 * 128, 128 * 256]) / 16)
+    told = figure.get_suptitle().replace("\n", " ")
+    # Beyond 32 at n = 256, 1 and 0.25 and 0.25: least squares over four points gives 0.475; at n = 1,024 only the last.
+    assert r"after 24 steps and beyond $2\sqrt{n}$ as $d^{0.47}$ to $d^{0.25}$ ($n$ = 256 to 1,024)" in told
+    assert_legible(figure)
+
+
 def test_width_draws_widths_theorem_and_exponents():
     figure = width.plot(width_rows())
     left, middle, right = panels(figure)
@@ -185,6 +217,26 @@ def test_width_check_counts_what_it_covers(simulated, inside):
     assert f"{inside / 2:.0%} [" in title
     (diagonal,) = [each for each in panels(figure)[0].lines if each.get_gid() == "diagonal"]
     np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
+
+
+def test_width_check_lays_recovery_inside_the_band_over_what_holds_a_neuron():
+    inside = [
+        row(arm=arm, seed=seed, n_features=n, d_model=16, center=center, n_steps=6, results=results)
+        for seed in range(5)
+        for n, center, recovered in ((64, True, 0.5), (64, False, 0.3), (256, True, 0.2))
+        for arm, results in (
+            (width_check.INSIDE, {"feature_recovery_rate": recovered}),
+            (width_check.HELD, {"learnable_fraction": 0.4 + 0.01 * (seed - 2)}),
+        )
+    ]
+    figure = width_check.plot(pd.concat([check_rows(), pd.DataFrame(inside)]))
+    band = panels(figure)[1]
+    np.testing.assert_allclose(xy(band, "$n$ = 64, centred"), [[0.4, 0.5]])
+    np.testing.assert_allclose(xy(band, "$n$ = 64, not centred"), [[0.4, 0.3]])
+    np.testing.assert_allclose(xy(band, "$n$ = 256, centred"), [[0.4, 0.2]])
+    # Only 0.5 is at least 0.95 of 0.4.
+    assert "at 1 of 3 settings" in figure.get_suptitle().replace("\n", " ")
+    assert "1 of 2 intervals" in figure.get_suptitle().replace("\n", " ")
 
 
 def test_width_check_leaves_out_what_has_no_partner():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,18 @@ from cells_helper import Cell as Settings
 from cells_helper import replace, sample_of, source_of, start_of
 
 from simulations.algorithms.provable import modified_ba
-from simulations.evidence.benchmark import Timed, both_forms, compare, copy_bandwidth, step_bytes, timed_run
+from simulations.evidence.benchmark import (
+    CASES,
+    NO_TIME,
+    Timed,
+    benchmark_workers,
+    both_forms,
+    compare,
+    copy_bandwidth,
+    step_bytes,
+    timed_run,
+)
+from simulations.runs.executors import loky
 
 SMALL = Settings(
     n_features=24,
@@ -66,3 +80,28 @@ def test_a_timed_run_is_the_run(form: int) -> None:
 
 def test_copies_take_time() -> None:
     assert 1e8 < copy_bandwidth(torch.device("cpu"), repeats=1) < 1e13  # bytes a second, on anything
+
+
+def test_workers_are_timed_with_their_start_up() -> None:
+    found = benchmark_workers(n_cells=4, cell=SMALL.replace(**NO_TIME))
+    assert found["workers_cells"] == 4
+    assert 0 < found["seconds_start_up"] < found["seconds_workers"]
+    assert found["ratio_workers"] == found["seconds_one_worker"] / found["seconds_workers"]
+    assert found["cell_beside_others_to_alone"] > 0
+
+
+def test_processes_serve_the_next_batches_too() -> None:
+    """So that start-up, timed apart, is not counted twice."""
+    first, second = (set(loky(_process, [[each] for each in range(8)], 2)) for _ in range(2))
+    assert os.getpid() not in first | second
+    assert len(first | second) <= 2
+
+
+def _process(_: Sequence[int]) -> int:
+    return os.getpid()
+
+
+def test_every_case_is_a_cell() -> None:
+    for changes, repeats in CASES.values():
+        assert repeats > 0
+        SMALL.replace(**changes)

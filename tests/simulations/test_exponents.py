@@ -12,7 +12,7 @@ import pytest
 from scorecard_worlds import BASE, fallen, frame
 from statistics_helper import seed_of
 
-from simulations.evidence.scorecard import exponents
+from simulations.evidence.scorecard import exponents, over_d
 from simulations.evidence.scorecard.critical import critical, sharpness
 from simulations.evidence.scorecard.effects import UNKNOWN, Effect
 from theory.conditions import band
@@ -135,6 +135,32 @@ def test_exponents_over_d() -> None:
     assert line.measured.value == pytest.approx(0.8, abs=0.03) and not line.centred
     assert math.isnan(line.large.value)  # sizes are n
     assert line.theorem == 0 and line.n_points == 5  # at these d the edge does not depend on d
+
+
+def test_the_kink_of_the_critical_p_over_d_and_its_exponent_over_n() -> None:
+    """A critical p that goes as d up to n^0.4 and is level beyond, after 24 steps; after 6 it has no kink."""
+    d = np.array([16, 32, 64, 128, 256, 512])
+    assert over_d.kink(d, 0.01 * np.minimum(d, 90)) == pytest.approx(90, rel=0.01)
+    assert math.isnan(over_d.kink(d, 0.01 * d)) and math.isnan(over_d.kink(d, 0.01 * d**0.0))
+    assert math.isnan(over_d.kink(d, 0.01 * np.minimum(d, 25)))  # one d tells no rise
+
+    def rows(exponent: float) -> Iterator[dict[str, Any]]:
+        for n in (1_024, 4_096, 16_384):
+            for d in (4, 8, 16, 32, 64, 128, 256):
+                for p in np.geomspace(1e-4, 0.3, 40):
+                    for seed in range(3):
+                        same = {"seed": seed, "n_features": n, "sparsity": 5, "d_model": d, "arm": "over d",
+                                "target_frequency": p}  # fmt: skip
+                        kink = n**exponent * math.exp(0.02 * seed)
+                        yield same | {"n_steps": 24, "learnable_fraction": falling(p, 0.0004 * min(d, kink), 4)}
+                        yield same | {"n_steps": 6, "learnable_fraction": falling(p, 0.0004 * d, 4)}
+
+    (line,) = [each for each in exponents.of_learnability(frame(rows(0.4))) if each.quantity.startswith("kink")]
+    # A p is read off to 0.01 in logarithms: 0.01 over the log of 16.
+    assert line.measured.value == pytest.approx(0.4, abs=0.01) and line.n_points == 9 and line.measured.n_seeds == 3
+    assert line.theorem == pytest.approx(0.4) and line.over == "n" and line.centred  # 1 - (1 + 1/5)/2
+    one = frame(rows(0.4)).query("n_features == 1_024")
+    assert {each.quantity for each in exponents.of_learnability(one)} == {"critical p"}
 
 
 def test_exponents_of_widths_weigh_points_by_their_intervals() -> None:

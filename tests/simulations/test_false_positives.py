@@ -35,6 +35,7 @@ class Case(NamedTuple):
 
 CASES: dict[str, Case] = {
     "recovery_inside_band": Case(worlds.inside_band, 0.95, 1.2, 0.6),
+    "recovery_inside_band_simulated": Case(provable_worlds.inside_band_simulated, -0.1, 0.2, -0.5),
     "constant_steps": Case(worlds.constant_steps, 0.25, 0.0, 1.5),
     "upper_edge": Case(worlds.upper_edge, 0.0, 0.4, -0.4),
     "upper_edge_over_d": Case(provable_worlds.edge_over_d, 0.0, 0.3, -0.3, UNDECIDED),

@@ -91,3 +91,18 @@ def test_deep_inside_holds_and_deep_outside_does_not() -> None:
     cell = Settings(instrument="learnability", **sizes, device="cpu")
     inside, outside = (learnability(replace(cell, target_frequency=p)) for p in (0.001, 0.1))
     assert inside["learnable_fraction_low"] > outside["learnable_fraction_high"]
+
+
+def test_target_frequencies_are_laid_around_the_predicted_critical_one():
+    """The table is what the theory says, but for half a step; each d has its target frequencies on both sides of it."""
+    from simulations.experiments import EXPERIMENTS
+    from simulations.experiments.learnability import EDGES, LONG, ask
+
+    # The rows stay when the theory is made better by less than half a step of the grid, a factor of 1.8 in p.
+    assert 1.8**-0.5 < ask(1_024, 5, 64) / EDGES[1_024, 5][64] < 1.8**0.5
+    points = [each for each in EXPERIMENTS["learnability"].points("standard") if each["arm"] == f"over d, {LONG} steps"]
+    for (n, s), edges in EDGES.items():
+        for d, critical in edges.items():
+            same = {"n_features": n, "sparsity": s, "d_model": d, "n_steps": LONG, "n_samples": 50 * n, "center": True}
+            p = [each["target_frequency"] for each in points if same.items() <= each.items()]
+            assert min(p) < 0.7 * critical and max(p) > 3 * critical and len(set(p)) == 4 and len(p) == 20

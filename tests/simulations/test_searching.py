@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulations.experiments import consistency, frontier, frontier_large, sensitivity, time_to_recovery, toy
+from simulations.experiments import (
+    consistency,
+    frontier,
+    frontier_large,
+    sensitivity,
+    time_to_recovery,
+    time_to_recovery_large,
+    toy,
+)
 from simulations.experiments.searching import COMMON, METHODS, N_TRIALS, Range, searched, trials, varied
 from simulations.runs.cell import Cell
 from simulations.runs.storage import read_rows
@@ -18,6 +27,7 @@ EXPERIMENTS: dict[str, Any] = {
     "toy": toy, "frontier": frontier, "frontier_large": frontier_large, "sensitivity": sensitivity,
     "time_to_recovery": time_to_recovery,
 }  # fmt: skip
+LARGE = {"time_to_recovery_large": time_to_recovery_large}  # as many trials for each, but samples are what is searched
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -69,7 +79,15 @@ def test_the_same_budget_for_all_that_are_searched(name: str) -> None:
     assert len({cell.n_steps * cell.batch_size for cell in cells}) == 1
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_as_many_trials_for_each_of_the_large_race() -> None:
+    points = time_to_recovery_large.EXPERIMENT.points("standard")
+    trials_of = Counter(point["arm"].split(", ")[0] for point in points if point["seed"] == 0)
+    assert trials_of == dict.fromkeys(("gba", "topk", "spams", "provable"), N_TRIALS)
+    assert len({point["n_steps"] * point["batch_size"] for point in points if point.get("algorithm") == "spams"}) == 1
+    assert not any(point.get("algorithm") == "spams" for point in time_to_recovery_large.EXPERIMENT.points("quick"))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS | LARGE)
 def test_winners_are_those_of_the_committed_search(name: str) -> None:
     folder = RESULTS / name / "standard"
     if not (folder / "rows.csv").is_file():
@@ -77,12 +95,12 @@ def test_winners_are_those_of_the_committed_search(name: str) -> None:
     rows = read_rows(folder)
     rows = rows[(rows["seed"] == 0) & rows["arm"].str.contains(", trial ", regex=False)]
     score = rows["feature_recovery_rate"] + rows["feature_recovery_rate_080"]
-    if name == "time_to_recovery":  # never is worse than any number of samples
+    if name.startswith("time_to_recovery"):  # never is worse than any number of samples
         score = score - rows["samples_to_recovery_090"].astype(float).fillna(1e12)
     order = rows.assign(score=score, trial=rows["arm"].str.rsplit(" ", n=1).str[-1].astype(int))
     best = order.sort_values(["score", "trial"], ascending=[False, True]).groupby(order["arm"].str.split(", ").str[0])
     searched_for = best.size()[best.size() > 1].index  # forms of GBA that are not searched have one trial
-    assert best["trial"].first()[searched_for].to_dict() == EXPERIMENTS[name].BEST
+    assert best["trial"].first()[searched_for].to_dict() == (EXPERIMENTS | LARGE)[name].BEST
 
 
 def test_what_is_trained_from_several_starts_are_the_winners_of_the_frontier() -> None:

@@ -319,3 +319,14 @@ def test_probes_concentrate_on_the_rise() -> None:
     assert tally.trials[:, :N_BULK].sum(axis=1).min() > 400  # starts anywhere serve every feature
     spent = tally.trials[:, N_BULK:].sum(axis=0)
     assert spent[:8].sum() > spent[8:].sum()
+
+
+def test_widths_inside_the_band_are_what_theory_asks_for():
+    from simulations.experiments.width_check import WIDTHS, ask
+    from theory.conditions import band
+
+    asked = (256, 32, 0.0068, True)
+    assert ask(*asked) == pytest.approx(WIDTHS[asked], rel=0.05)
+    for n, d, p, _ in WIDTHS:
+        edges = band(n, d, 3, epsilon=0.0, zeta=0.0)
+        assert float(edges.lower) < p < float(edges.upper) and WIDTHS[n, d, p, True] <= 65_536

@@ -222,6 +222,19 @@ def test_what_was_asked_of_the_features_stays_known() -> None:
                 np.testing.assert_allclose(np.einsum("rk,rk->r", weighted, frame.shown[j]), 0, atol=1e-9 * n)
 
 
+def test_what_was_asked_before_shows_no_new_direction() -> None:
+    """Of the same c again rounding alone is outside: normalised, it would turn the neuron anywhere."""
+    nodes = Model(500, 60, 3, 5_000, 2, True).nodes(8, 499)
+    rng = np.random.default_rng(seed_of("again"))
+    frame, own, alive = Frame(nodes), np.full(8, 0.3), np.ones(8, dtype=bool)
+    c = rng.standard_normal(nodes.overlap.shape).astype(nodes.overlap.dtype)
+    frame.move(own, c, alive)
+    first = frame.position
+    frame.move(own, c, alive)
+    assert not frame.position[:, -1].any()
+    np.testing.assert_allclose(frame.position[:, :-1], first, atol=1e-5)  # 499 sums of float32, 1e-7 each
+
+
 @pytest.mark.parametrize(("n", "d"), [(30, 12), (12, 40)])
 def test_the_recursion_has_the_law_of_drawn_matrices(n: int, d: int) -> None:
     """w <- V^T c(V w), c_k = u_k + u_k^3/6, for drawn V and in the frame: the same cosines and projections."""
@@ -278,12 +291,27 @@ def test_nodes_have_their_laws(n: int) -> None:
 def test_luck_stays_while_the_neuron_stays() -> None:
     model = Model(400, 50, 3, 40_000, 3, False)
     nodes = model.nodes(4, 400)
-    sampling, u = Sampling(nodes, -2.0), nodes.overlap
-    first, second = sampling.draw(u), sampling.draw(u)
-    np.testing.assert_allclose(first, second, atol=0.1)  # the nugget, sqrt(2e-4) standard deviations
-    elsewhere = sampling.draw(nodes.fresh[0])
+    sampling, u, same = Sampling(nodes, -2.0, 0.5), nodes.overlap, np.ones(nodes.overlap.shape)
+    first, second = sampling.draw(u, same, same), sampling.draw(u, same, same)
+    np.testing.assert_allclose(first, second, atol=0.1)  # one rounding of the correlation is 1e-3 of the luck
+    elsewhere = sampling.draw(nodes.fresh[0], same, same)
     correlation = np.corrcoef(first.ravel(), elsewhere.ravel())[0, 1]
     assert abs(correlation) < 0.2  # u and fresh correlate below 0.2, the noises less; 5 / sqrt(1600) of luck
+
+
+def test_luck_of_a_rival_that_grows_is_partly_new() -> None:
+    """A rival at 0, then at 1, in samples with two others that stay: which samples fire, counted."""
+    rng, b, h = np.random.default_rng(seed_of("grows")), -2.0, 1 / math.sqrt(3)
+    others = h * rng.standard_normal((400_000, 2)).sum(1)
+    before, after = psi(others, b), psi(others + h, b)
+    means, variances = ([(each**k).mean() for each in (before, after)] for k in (1, 2))  # of a compound Poisson sum
+    true = (before * after).mean() / math.sqrt(variances[0] * variances[1])
+    nodes = Model(2_000, 50, 3, 40_000, 3, False).nodes(4, 2_000)
+    sampling, u = Sampling(nodes, b, h), nodes.overlap
+    first, second = (
+        sampling.draw(u + k, *(np.full(u.shape, each[k]) for each in (means, variances))) for k in range(2)
+    )
+    assert true < 0.75 and (first * second).mean() == pytest.approx(true, abs=0.05)  # 8,000 draws err by 0.01
 
 
 def test_far_beyond_the_grid_all_samples_fire() -> None:

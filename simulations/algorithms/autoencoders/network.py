@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulations.algorithms.compiled import AVAILABLE
-
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -141,6 +139,8 @@ class Network:
     @property
     def sparse(self) -> bool:
         """Whether products with codes of which few are not 0 are over these alone."""
+        from simulations.algorithms.compiled import AVAILABLE
+
         return self.device.type == "cpu" and AVAILABLE
 
     def encoded(self, x: Tensor, encoder: Tensor) -> Tensor:

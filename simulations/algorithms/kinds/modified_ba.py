@@ -42,7 +42,9 @@ class ModifiedBA(Algorithm):
         "fixed", "of modified-ba: fixed (the theorem) or tracking", checks.names("fixed", "tracking")
     )
     initialization: str = setting(
-        "sphere", "start: sphere (uniform) or data (random samples)", checks.names("sphere", "data")
+        "sphere",
+        "start: sphere (uniform) or data (random samples); of modified-ba also pairs (of samples that are alike)",
+        checks.names("sphere", "data", "pairs"),
     )
     batch_size: int = setting(0, "rows used by a step; 0 = full batch; trained: 512", _batch_size)
     evaluation: str = setting(

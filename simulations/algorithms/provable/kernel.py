@@ -3,9 +3,9 @@
 Neurons are worked on LANES at a time: their G and C stay in the cache together, a sample's pre-activations are a few
 vectors in registers, and the comparison of these with zero is one 64-bit word.  Where few entries are active, finding
 them must not cost more than using them: the words of BLOCK samples tell which groups of GROUP neurons have an active
-one, and only those are scattered, by whole vectors.  Where many are, C = H^T Psi is the gather-sum of the transposed
-samples: the weights of CHUNK samples are kept, and each feature adds up its own.  Both ways add in the same order and
-give the same bits.
+one, and only those are scattered, by whole vectors.  Where many are, a sample is scattered to all neurons of the slice
+as soon as it is gathered, while its pre-activations are in registers.  Both ways add in the same order and give the
+same bits.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ from simulations.algorithms.provable.vectors import (
     busy_groups,
     count,
     gather,
+    gather_and_scatter,
     scatter,
     spread,
-    weigh,
 )
 
 Array = np.ndarray[Any, Any]
-CHUNK = 2_048  # samples between two choices of the way; their weights take 512 KB in float32
-BUSY = 0.05  # ours: the share of active entries from which on the transposed way is the faster one
-PER_FEATURE = 4  # ours: and a feature should have as many samples in a chunk, or C is read too often
+CHUNK = 2_048  # samples between two choices of the way
+BUSY = 0.03  # ours: the share of active entries from which on the way by samples is the faster one
 LINE = 64  # bytes of a line of the cache, in which a vector should lie whole
 PER_ROW = LANES // GROUP
 COUNT, SMOOTH, LINEAR = 0, 1, 2
@@ -41,25 +40,14 @@ _FAST = {"nsz", "nnan"}
 
 
 class Arranged(NamedTuple):
-    """Samples as `accumulate` takes them: `support`, `values` (N, s), and how many slots count, `used` (N,).
-
-    Transposed, chunk by chunk: `features` that occur, where their `entries` begin and how many there are, and `firsts`,
-    where a chunk's features begin.  Entries are `rows`, counted from the chunk's first, and their `amounts`.  Without
-    any features the transposed way is never gone.
-    """
+    """Samples as `accumulate` takes them: `support`, `values` (N, s), and how many slots count, `used` (N,)."""
 
     support: Array
     values: Array
     used: Array
-    firsts: Array
-    features: Array
-    begins: Array
-    entries: Array
-    rows: Array
-    amounts: Array
 
 
-def arrange(support: Array, values: Array, n_features: int) -> Arranged:
+def arrange(support: Array, values: Array) -> Arranged:
     """Return the samples (N, s), ordered by feature, null slots last, at least SLOTS of them.
 
     Samples that share their first feature follow each other, which keeps its rows of G and C in L1 for some N s / n
@@ -72,25 +60,7 @@ def arrange(support: Array, values: Array, n_features: int) -> Arranged:
     values = np.pad(values, ((0, 0), (0, missing)))
     rows = np.argsort(support[:, 0], kind="stable")
     support, values = support[rows], values[rows]
-    worth = support.shape[1] * CHUNK >= PER_FEATURE * n_features
-    kept = values != 0
-    return Arranged(support, values, kept.sum(axis=1), *_transposed(support, values, kept & worth, n_features))
-
-
-def _transposed(support: Array, values: Array, kept: Array, n_features: int) -> tuple[Array, ...]:
-    """Return the last six of Arranged for the slots that are kept."""
-    rows, slots = np.nonzero(kept)
-    key = rows // CHUNK * np.int64(n_features) + support[rows, slots]
-    order = np.argsort(key, kind="stable")
-    lists, entries = np.unique(key, return_counts=True)
-    # A list has at least SLOTS places, as a sample has: null ones after its own.
-    places = np.maximum(entries, SLOTS)
-    begins = np.cumsum(places) - places
-    at = np.repeat(begins - (np.cumsum(entries) - entries), entries) + np.arange(len(order))
-    own_rows, amounts = np.zeros(places.sum(), np.int32), np.zeros(places.sum(), values.dtype)
-    own_rows[at], amounts[at] = (rows % CHUNK)[order], values[rows, slots][order]
-    firsts = np.searchsorted(lists // n_features, np.arange(-(-len(support) // CHUNK) + 1))
-    return firsts, lists % n_features, begins, entries, own_rows, amounts
+    return Arranged(support, values, (values != 0).sum(axis=1))
 
 
 @compiled(fastmath=_FAST)
@@ -126,7 +96,7 @@ def _gather_block(samples: Arranged, first: int, last: int, G: Array, start: Arr
         flags[r] = 0
         if row < last:
             at = row * samples.support.shape[1]
-            flags[r] = gather(samples.support, samples.values, at, samples.used[row], G, start, 0, u, r * LANES)
+            flags[r] = gather(samples.support, samples.values, at, samples.used[row], G, start, u, r * LANES)
     return int(busy_groups(flags))
 
 
@@ -155,22 +125,6 @@ def _by_group(
 
 
 @compiled(fastmath=_FAST)
-def _by_feature(
-    samples: Arranged, first: int, last: int, G: Array, start: Array, bias: Array, minus: Array,
-    C: Array, weight_sum: Array, fired: Array, u: Array,
-) -> None:  # fmt: skip
-    """Add what samples first to last, a chunk, do to LANES neurons, all of them, feature by feature."""
-    for row in range(first, last):
-        own, at = (row - first) * LANES, row * samples.support.shape[1]
-        gather(samples.support, samples.values, at, samples.used[row], G, start, 0, u, own)
-        weigh(u, own, bias, minus, fired, weight_sum)
-    chunk = first // CHUNK
-    for i in range(samples.firsts[chunk], samples.firsts[chunk + 1]):
-        row = samples.features[i] * LANES
-        gather(samples.rows, samples.amounts, samples.begins[i], samples.entries[i], u, C, row, C, row)
-
-
-@compiled(fastmath=_FAST)
 def _slice(
     samples: Arranged, G: Array, start: Array, bias: Array, minus: Array, margin: float,
     mode: int, C: Array, weight_sum: Array, fired: Array, u: Array, flags: Array, weights: Array,
@@ -181,8 +135,11 @@ def _slice(
     busy = False
     for first in range(0, n_rows, CHUNK):
         last = min(first + CHUNK, n_rows)
-        if busy and mode == LINEAR and samples.features.size > 0:
-            _by_feature(samples, first, last, G, start, bias, minus, C, weight_sum, fired, u)
+        if busy and mode == LINEAR:
+            gather_and_scatter(
+                samples.support, samples.values, samples.used, samples.support.shape[1], first, last, G, start,
+                bias, minus, fired, weight_sum, C,
+            )  # fmt: skip
         else:
             _by_group(
                 samples, first, last, G, start, bias, minus, margin, mode, C, weight_sum, fired, u, flags, weights
@@ -218,7 +175,7 @@ def accumulate(
     mode = COUNT if not scattered else SMOOTH if activation == SMOOTH_RELU else LINEAR
     margin = G.dtype.type(SMOOTH_CUTOFF if mode == SMOOTH else 0.0)
     own_G, own_C = _aligned(n_features * LANES, G), _aligned(n_features * LANES if scattered else 0, G)
-    u, weights = _aligned(min(CHUNK, len(samples.support) + BLOCK) * LANES, G), _aligned(GROUP, G)
+    u, weights = _aligned(BLOCK * LANES, G), _aligned(GROUP, G)
     start, own_bias, minus, own_sum = _aligned(LANES, G), _aligned(LANES, G), _aligned(LANES, G), _aligned(LANES, G)
     flags, own_fired = np.empty(BLOCK, np.int64), np.empty(LANES, np.int32)
     for first in range(0, width, LANES):

@@ -100,9 +100,7 @@ class Factored:
         """Return the samples of a slice as the kernel takes them: ordered within the slice, once, for all tiles."""
         key = (replica, rows.start, rows.stop)
         if key not in self.arranged:  # two threads may both do it, and find the same
-            self.arranged[key] = arrange(
-                self.support[replica, rows], self.values[replica, rows].numpy(), self.features.shape[1]
-            )
+            self.arranged[key] = arrange(self.support[replica, rows], self.values[replica, rows].numpy())
         return self.arranged[key]
 
     def _shift(self, weights: Tensor) -> Tensor:

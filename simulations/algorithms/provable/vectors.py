@@ -6,7 +6,7 @@ gets does not depend on its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from simulations.algorithms.compiled import cgutils, intrinsic, ir, types
@@ -70,18 +70,28 @@ class _Code:
         with cgutils.for_range_slice(self.builder, self.number(SLOTS), used, self.number(1)) as (k, _):
             one(self.builder.add(at, k))
 
-    def weigh(self, u: int, start: Any, biases: tuple[int, int], fired: int, m: Any) -> Any:
-        """Write the count of y > 0, y = u[start:] of neurons from m on, and return (2y - both biases) 1(y > 0)."""
-        y = self.load(u, start)
-        fires = self.positive(y)
-        count = self.load(fired, m)
-        self.store(self.builder.add(count, self.builder.zext(fires, count.type)), fired, m)
-        left, right = (self.builder.fsub(y, self.load(each, m)) for each in biases)
+    def gather(self, total: Any, sample: tuple[Any, Any], G: int) -> Any:
+        """Write the sum of the products of a sample's slots with G added to the vector at `total`, and return it."""
+
+        def add(row: Any, value: Any) -> None:
+            more = self.builder.fmul(value, self.load(G, row), flags=_FAST)
+            self.builder.store(self.builder.fadd(self.builder.load(total), more, flags=_FAST), total)
+
+        self.each_slot(0, 1, *sample, add)
+        return self.builder.load(total)
+
+    def counted(self, count: Any, fires: Any) -> Any:
+        """Return `count` with one more where `fires`."""
+        more = self.builder.add(count, ir.Constant(count.type, [1] * self.lanes))
+        return self.builder.select(fires, more, count)
+
+    def weight(self, y: Any, fires: Any, biases: Sequence[Any]) -> Any:
+        """Return (2y - both biases) where `fires`, or else 0."""
+        left, right = (self.builder.fsub(y, each) for each in biases)
         return self.builder.select(fires, self.builder.fadd(left, right), ir.Constant(y.type, None))
 
-    def spread(self, weight: Any, sample: tuple[Any, Any], weight_sum: int, C: int, m: Any) -> None:
-        """Write the sum of the weights of neurons from m on, and their products with a sample's slots, added to C."""
-        self.store(self.builder.fadd(self.load(weight_sum, m), weight), weight_sum, m)
+    def spread(self, weight: Any, sample: tuple[Any, Any], C: int, m: Any) -> None:
+        """Write the products of the weights of neurons from m on with a sample's slots, added to C."""
 
         def add(row: Any, value: Any) -> None:
             place = self.builder.add(row, m)
@@ -93,23 +103,17 @@ class _Code:
 
 @intrinsic
 def gather(
-    typing: Any, support: Any, values: Any, at: Any, used: Any, G: Any, start: Any, first: Any, u: Any, to: Any
+    typing: Any, support: Any, values: Any, at: Any, used: Any, G: Any, start: Any, u: Any, to: Any
 ) -> tuple[Any, Any]:
-    """Write u[to + m] = start[first + m] + sum_k values[at + k] G[support[at + k], m]; bit m returned: is it > 0."""
+    """Write u[to + m] = start[m] + sum_k values[at + k] G[support[at + k], m]; bit m returned: is it > 0."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = _Code(context, builder, signature, arguments, LANES)
-        total = cgutils.alloca_once_value(builder, code.load(5, arguments[6]))
+        y = code.gather(cgutils.alloca_once_value(builder, code.load(5, code.number(0))), arguments[2:4], 4)
+        code.store(y, 6, arguments[7])
+        return builder.bitcast(code.positive(y), ir.IntType(64))
 
-        def add(row: Any, value: Any) -> None:
-            more = builder.fmul(value, code.load(4, row), flags=_FAST)
-            builder.store(builder.fadd(builder.load(total), more, flags=_FAST), total)
-
-        code.each_slot(0, 1, arguments[2], arguments[3], add)
-        code.store(builder.load(total), 7, arguments[8])
-        return builder.bitcast(code.positive(builder.load(total)), ir.IntType(64))
-
-    return types.int64(support, values, at, used, G, start, first, u, to), write
+    return types.int64(support, values, at, used, G, start, u, to), write
 
 
 @intrinsic
@@ -134,8 +138,12 @@ def scatter(
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = _Code(context, builder, signature, arguments, GROUP)
-        m = arguments[8]
-        code.spread(code.weigh(4, arguments[5], (6, 7), 9, m), arguments[2:4], 10, 11, m)
+        m, y = arguments[8], code.load(4, arguments[5])
+        fires = code.positive(y)
+        code.store(code.counted(code.load(9, m), fires), 9, m)
+        weight = code.weight(y, fires, [code.load(each, m) for each in (6, 7)])
+        code.store(builder.fadd(code.load(10, m), weight), 10, m)
+        code.spread(weight, arguments[2:4], 11, m)
         return context.get_dummy_value()
 
     return types.void(support, values, at, used, u, start, bias, minus, m, fired, weight_sum, C), write
@@ -149,25 +157,46 @@ def spread(
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = _Code(context, builder, signature, arguments, GROUP)
-        code.spread(code.load(4, code.number(0)), arguments[2:4], 6, 7, arguments[5])
+        m, weight = arguments[5], code.load(4, code.number(0))
+        code.store(builder.fadd(code.load(6, m), weight), 6, m)
+        code.spread(weight, arguments[2:4], 7, m)
         return context.get_dummy_value()
 
     return types.void(support, values, at, used, weights, m, weight_sum, C), write
 
 
 @intrinsic
-def weigh(typing: Any, u: Any, start: Any, bias: Any, minus: Any, fired: Any, weight_sum: Any) -> tuple[Any, Any]:
-    """Do as `scatter` with all LANES neurons, but leave the weights in u[start:]."""
+def gather_and_scatter(
+    typing: Any, support: Any, values: Any, used: Any, slots: Any, first: Any, last: Any, G: Any, start: Any,
+    bias: Any, minus: Any, fired: Any, weight_sum: Any, C: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Do as `gather` and then `scatter` for samples first to last and all LANES neurons, where one is active at all.
+
+    What is not G or C stays in registers, and while a sample is scattered the processor gathers the next one.
+    """
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = _Code(context, builder, signature, arguments, LANES)
-        m = code.number(0)
-        weight = code.weigh(0, arguments[1], (2, 3), 4, m)
-        code.store(weight, 0, arguments[1])
-        code.store(builder.fadd(code.load(5, m), weight), 5, m)
+        zero, (slots, first, last) = code.number(0), arguments[3:6]
+        begin, *biases = (code.load(each, zero) for each in (7, 8, 9))
+        count, weight_sum = (cgutils.alloca_once_value(builder, code.load(each, zero)) for each in (10, 11))
+        total = cgutils.alloca_once(builder, begin.type)
+        with cgutils.for_range_slice(builder, first, last, code.number(1)) as (row, _):
+            sample = builder.mul(row, slots), code.entry(2, row)
+            builder.store(begin, total)
+            y = code.gather(total, sample, 6)
+            fires = code.positive(y)
+            active = builder.icmp_unsigned("!=", builder.bitcast(fires, ir.IntType(64)), zero)
+            with builder.if_then(active):
+                builder.store(code.counted(builder.load(count), fires), count)
+                weight = code.weight(y, fires, biases)
+                builder.store(builder.fadd(builder.load(weight_sum), weight), weight_sum)
+                code.spread(weight, sample, 12, zero)
+        code.store(builder.load(count), 10, zero)
+        code.store(builder.load(weight_sum), 11, zero)
         return context.get_dummy_value()
 
-    return types.void(u, start, bias, minus, fired, weight_sum), write
+    return types.void(support, values, used, slots, first, last, G, start, bias, minus, fired, weight_sum, C), write
 
 
 @intrinsic
@@ -176,9 +205,8 @@ def count(typing: Any, u: Any, start: Any, m: Any, fired: Any) -> tuple[Any, Any
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = _Code(context, builder, signature, arguments, GROUP)
-        before = code.load(3, arguments[2])
         fires = code.positive(code.load(0, arguments[1]))
-        code.store(builder.add(before, builder.zext(fires, before.type)), 3, arguments[2])
+        code.store(code.counted(code.load(3, arguments[2]), fires), 3, arguments[2])
         return context.get_dummy_value()
 
     return types.void(u, start, m, fired), write

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
-from simulations.evidence.scorecard.critical import LEARNABLE, RECOVERED, Array, Points, critical, groups
-from simulations.evidence.scorecard.effects import Effect, greatest, least, over_seeds, paired, slope_over_seeds
-from simulations.evidence.scorecard.reading import named, where
+from simulations.evidence.scorecard.critical import LEARNABLE, RECOVERED, Array, groups
+from simulations.evidence.scorecard.effects import (
+    Effect,
+    by_seed,
+    least,
+    over_seeds,
+    paired,
+    slope_over_seeds,
+)
+from simulations.evidence.scorecard.reading import arm, named, where
 from simulations.evidence.scorecard.verdicts import (
     CONFLICTS,
     SUPPORTED,
     UNDECIDED,
     Finding,
     above,
-    below,
     both,
     equal,
     loose,
@@ -24,13 +28,14 @@ from simulations.evidence.scorecard.verdicts import (
     sufficient,
     too_few,
 )
+from simulations.experiments.learnability import LONG
 from simulations.experiments.sparsity import JUDGED
+from simulations.experiments.width_check import HELD, INSIDE, SHARE
 from theory.conditions import band
 from theory.transitions import crossing
 
 RECOVERS = 0.5  # recovery from which a run counts as one that recovers
 CHANCE = 0.05  # chance recovery, above which recovery tells nothing
-BEYOND = 2.0  # times sqrt(n), from where on d is beyond the change
 
 
 def edges(rows: pd.DataFrame) -> tuple[Array, Array]:
@@ -42,8 +47,10 @@ def edges(rows: pd.DataFrame) -> tuple[Array, Array]:
 def inside_band(rows: pd.DataFrame) -> Finding:
     """Return the learnable fraction inside the band at the largest n, least over d/n, s and centring.
 
-    Where it is too small but rises with n, the sizes decide nothing: the theorem is about large n.
+    Where it is too small but rises with n, the sizes decide nothing: the theorem is about large n.  Rows whose p lie
+    around the critical one, and not all over the band, do not count.
     """
+    rows = rows[named(rows) != f"over d, {LONG} steps"]
     lower, upper = edges(rows)
     inside = rows[(rows["target_frequency"] > lower) & (rows["target_frequency"] < upper)]
     largest = inside[inside["n_features"] == inside["n_features"].max()]
@@ -53,6 +60,21 @@ def inside_band(rows: pd.DataFrame) -> Finding:
     if verdict == CONFLICTS and above(_rise(inside), 0.0) == SUPPORTED:
         verdict, note = UNDECIDED, "too small, but it rises with n"
     return Finding(effect, verdict, note or too_few(effect, verdict), where(largest))
+
+
+def inside_band_simulated(rows: pd.DataFrame) -> Finding:
+    """Return simulated recovery less SHARE of the features that hold neurons, at the largest n: the least.
+
+    By as many neurons as theory asks for that share.
+    """
+    recovered, held = (arm(rows, name) for name in (INSIDE, HELD))
+    largest = recovered[recovered["n_features"] == recovered["n_features"].max()]
+    names = ["n_features", "d_model", "target_frequency", "center"]
+    shares = {key: by_seed(part, LEARNABLE) for key, part in held.groupby(names)}
+    parts = list(largest.groupby(names))
+    effect = least(paired(by_seed(part, RECOVERED), SHARE * shares[key], len(parts)) for key, part in parts)
+    verdict = above(effect, -0.1)
+    return Finding(effect, verdict, too_few(effect, verdict), where(largest))
 
 
 def _rise(inside: pd.DataFrame) -> Effect:
@@ -135,39 +157,6 @@ def widening(rows: pd.DataFrame) -> Finding:
     )
     verdict = above(effect, 0.0)
     return Finding(effect, verdict, too_few(effect, verdict), where(cells))
-
-
-def upper_edge_over_d(rows: pd.DataFrame) -> list[tuple[tuple[float, ...], Points]]:
-    """Return the critical p over d, for every n and s of the slices over d."""
-    cut = rows[named(rows).str.match("over d|both")]
-    found = [
-        (key, critical(part, "target_frequency", "d_model")) for key, part in groups(cut, "n_features", "sparsity")
-    ]
-    return [(key, points) for key, points in found if len(points.x)]
-
-
-def dimension(rows: pd.DataFrame) -> Finding:
-    """Return the slope of the log of the upper edge over log d beyond 2 sqrt(n), greatest over n and s."""
-    slices = [(n, points) for (n, _), points in upper_edge_over_d(rows)]
-    slices = [(n, points) for n, points in slices if (np.unique(points.x) >= BEYOND * math.sqrt(n)).sum() > 2]
-    effect = greatest(points.exponent(BEYOND * math.sqrt(n), len(slices)) for n, points in slices)
-    verdict = below(effect, 0.25)
-    return Finding(effect, verdict, too_few(effect, verdict), where(rows[named(rows).str.match("over d|both")]))
-
-
-def edge_over_d(rows: pd.DataFrame) -> Finding:
-    """Return log_n of the critical p over the band's upper edge, least over d from sqrt(n) on, n and s."""
-    found = []
-    for (n, s), points in upper_edge_over_d(rows):
-        for d in np.unique(points.x[points.x >= math.sqrt(n)]):
-            at = points.x == d
-            upper = float(band(n, d, s, epsilon=0.0, zeta=0.0).upper)
-            found.append(pd.Series(np.log(points.y[at] / upper) / math.log(n), index=points.seeds[at]))
-    effect = least(over_seeds(each, len(found)) for each in found)
-    verdict = sufficient(effect)
-    short = "ends before the edge, with its constants taken as one" if effect.high < 0 else ""
-    note = remarks(loose(effect, "powers of n"), short, too_few(effect, verdict))
-    return Finding(effect, verdict, note, where(rows[named(rows).str.match("over d|both")]))
 
 
 def below_three(rows: pd.DataFrame) -> Finding:

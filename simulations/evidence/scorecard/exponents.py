@@ -15,6 +15,7 @@ from simulations.evidence.presets import good_rows, largest
 from simulations.evidence.scorecard import meeting, provable, widths
 from simulations.evidence.scorecard.critical import Points, critical, groups, sharpness
 from simulations.evidence.scorecard.effects import Effect, slope_over_seeds
+from simulations.evidence.scorecard.over_d import kinks
 from simulations.evidence.scorecard.reading import arm, named
 from simulations.runs.storage import ROWS_FILE
 from theory.conditions import band
@@ -70,11 +71,15 @@ def _edge(x: Array, n: float, d: npt.ArrayLike, s: npt.ArrayLike) -> float:
 
 
 def of_learnability(rows: pd.DataFrame) -> Iterator[Line]:
-    """Yield exponents of the critical p over d."""
+    """Yield exponents of the critical p over d, and of the d of its kink over n."""
     over_d = rows[named(rows).str.match("over d|both")]
-    for (n_features, center, s), part in groups(over_d, "n_features", "center", "sparsity"):
+    for (n_features, center, s, n_steps), part in groups(over_d, "n_features", "center", "sparsity", "n_steps"):
         points, n = critical(part, "target_frequency", "d_model"), int(n_features)
-        yield _line("critical p", "d", f"n = {n:,}, s = {s:g}", points, _edge(points.x, n, points.x, s), center)
+        setting = f"n = {n:,}, s = {s:g}, T = {n_steps:g}"
+        yield _line("critical p", "d", setting, points, _edge(points.x, n, points.x, s), center)
+    for s, n_steps, points in kinks(rows):
+        setting = f"s = {s:g}, T = {n_steps:g}, slopes 1 and 0"
+        yield _line("kink of the critical p over d", "n", setting, points, 1 + upper_edge_exponent(s), True)
 
 
 def of_width(rows: pd.DataFrame) -> Iterator[Line]:

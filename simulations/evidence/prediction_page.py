@@ -1,0 +1,69 @@
+"""The generated parts of theory/PREDICTION.md: what the prediction without simulation errs by, from committed rows."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from figures import critical, intervals, predict_check
+from figures.erosion import SMALL
+from figures.rows import prepare
+from simulations.evidence.presets import rows_of
+
+STEPS = (3, 6, 9, 12)
+
+
+def recovery_errors(results: Path) -> str:
+    """Return the Markdown table of the errors of predicted recovery and width, for parts of the settings."""
+    rows = prepare(rows_of(results, "predict_check"), free=predict_check.FREE, results=(predict_check.RESULT,))
+    pairs = predict_check.compared(rows)
+    n, d, _, _, _, n_steps, center = map(np.array, zip(*map(ast.literal_eval, pairs["setting"]), strict=True))
+    every = np.ones(len(pairs), dtype=bool)
+    parts = {
+        "all": every, "centred": center, "not centred": ~center, "T <= 4": n_steps <= 4, "T > 4": n_steps > 4,
+        "d >= n/2": 2 * d >= n, "d < n/2": 2 * d < n, "d = 16": d == 16,
+        **{f"M = {ratio:g} n": pairs["ratio"].to_numpy() == ratio for ratio in sorted(pairs["ratio"].unique())},
+    }  # fmt: skip
+    lines = [_line(name, pairs[part]) for name, part in parts.items()]
+    return _table(("which", "settings", "rms error of FRR", "mean error", "width, rms factor", "within 1.5"), lines)
+
+
+def _line(name: str, pairs: pd.DataFrame) -> list[str]:
+    errors, factors = predict_check.errors(pairs), np.log(predict_check.width_factors(pairs))
+    told = [name, str(pairs["setting"].nunique()), f"{_rms(errors):.3f}", f"{errors.mean():+.3f}"]
+    if not len(factors):
+        return [*told, "", ""]
+    near = f"{np.mean(np.abs(factors) <= math.log(1.5)):.0%} of {len(factors)}"
+    return [*told, f"{math.exp(_rms(factors)):.2f}", near]
+
+
+def critical_at_small_d(results: Path) -> str:
+    """Return the Markdown table of the critical p at small d, with its interval, and predicted over measured."""
+    rows = rows_of(results, "erosion")
+    lines = []
+    for d, part in rows[rows["arm"] == SMALL].groupby("d_model"):
+        for tau in critical.HISTORIES:
+            seen, told = critical.measured(part, tau), critical.by_theory(part, tau)
+            lines.append([f"{d:.0f}", f"{tau:g}", *(_critical(seen[step], told[step]) for step in STEPS)])
+    return _table(("d", "tau", *(f"T = {step}" for step in STEPS)), lines)
+
+
+def _critical(seen: intervals.Mean, told: float) -> str:
+    if not math.isfinite(seen.value):
+        return ""
+    half = math.sqrt(seen.high / seen.low) - 1
+    ratio = f"; {told / seen.value:.2f}" if math.isfinite(told) else ""
+    return f"{seen.value:.4f} ({half:.0%}){ratio}"
+
+
+def _rms(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    return math.sqrt(float((values**2).mean()))
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(each) + " |" for each in (head, ["---"] * len(head), *lines))

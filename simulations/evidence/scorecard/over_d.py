@@ -1,0 +1,113 @@
+"""The upper edge of the theorem's band over d: how it moves, and how far from the theorem's it is, in rows."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from simulations.evidence.scorecard.critical import Array, Points, critical, groups
+from simulations.evidence.scorecard.effects import UNKNOWN, greatest, least, over_seeds
+from simulations.evidence.scorecard.reading import named, where
+from simulations.evidence.scorecard.verdicts import Finding, below, loose, remarks, sufficient, too_few
+from theory.conditions import band
+
+BEYOND = 2.0  # times sqrt(n), from where on d is beyond the change
+PLACES = 1_001  # at which a kink is looked for: a step of 1/250 of a factor of 64
+
+
+class Slice(NamedTuple):
+    """The critical p over d at one n, s and number of steps."""
+
+    n: float
+    s: float
+    n_steps: float
+    points: Points
+
+
+def slices_over_d(rows: pd.DataFrame) -> list[Slice]:
+    """Return the critical p over d, for every n, s and number of steps of the slices over d."""
+    cut = _cut(rows)
+    names = ("n_features", "sparsity", "n_steps")
+    found = [
+        Slice(n, s, n_steps, critical(part, "target_frequency", "d_model"))
+        for (n, s, n_steps), part in groups(cut, *names)
+    ]
+    return [each for each in found if len(each.points.x)]
+
+
+def _cut(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the slices over d."""
+    cut: pd.DataFrame = rows[named(rows).str.match("over d|both")]
+    return cut
+
+
+def dimension(rows: pd.DataFrame) -> Finding:
+    """Return the slope of the log of the upper edge over log d beyond 2 sqrt(n) at the largest n, greatest over s.
+
+    After the most steps there are: far above d features a neuron stays for some steps wherever it starts.  In words,
+    the slope at each n and s, also after the fewest steps.
+    """
+    slices = [each for each in slices_over_d(rows) if (np.unique(each.points.x) >= _beyond(each.n)).sum() > 2]
+    times = sorted({each.n_steps for each in slices})
+    effect, told = UNKNOWN, []
+    for n_steps in times[:1] + times[-1:] * (len(times) > 1):
+        own = [each for each in slices if each.n_steps == n_steps]
+        largest = [each.n == max(other.n for other in own) for each in own]
+        effects = [each.points.exponent(_beyond(each.n), sum(largest)) for each in own]
+        effect = greatest(slope for slope, judged in zip(effects, largest, strict=True) if judged)
+        values = [f"{slope.value:.2g}" for slope in effects]
+        at = ", ".join(f"{v} (n = {each.n:,.0f}, s = {each.s:g})" for v, each in zip(values, own, strict=True))
+        told.append(f"after {n_steps:.0f} steps {at}")
+    verdict = below(effect, 0.25)
+    return Finding(effect, verdict, remarks(*reversed(told), too_few(effect, verdict)), where(_cut(rows)))
+
+
+def _beyond(n: float) -> float:
+    """Return the d from which on the picture has the upper edge rise no further."""
+    return BEYOND * math.sqrt(n)
+
+
+def edge(rows: pd.DataFrame) -> Finding:
+    """Return log_n of the critical p over the band's upper edge, least over d from sqrt(n) on, n, s and steps."""
+    found = []
+    for n, s, _, points in slices_over_d(rows):
+        for d in np.unique(points.x[points.x >= math.sqrt(n)]):
+            at = points.x == d
+            upper = float(band(n, d, s, epsilon=0.0, zeta=0.0).upper)
+            found.append(pd.Series(np.log(points.y[at] / upper) / math.log(n), index=points.seeds[at]))
+    effect = least(over_seeds(each, len(found)) for each in found)
+    verdict = sufficient(effect)
+    short = "ends before the edge, with its constants taken as one" if effect.high < 0 else ""
+    note = remarks(loose(effect, "powers of n"), short, too_few(effect, verdict))
+    return Finding(effect, verdict, note, where(_cut(rows)))
+
+
+def kinks(rows: pd.DataFrame) -> list[tuple[float, float, Points]]:
+    """Return s, the number of steps and the d of the kink of the critical p over n, where there are several n.
+
+    After the most steps, by seed, at each n that has three d or more: the least-squares fit of log p by two segments,
+    of slope 1 and 0.
+    """
+    found: dict[tuple[float, float], list[tuple[float, float, float]]] = {}
+    slices = slices_over_d(rows)
+    longest = max((each.n_steps for each in slices), default=0)
+    for n, s, n_steps, points in (each for each in slices if each.n_steps == longest):
+        for seed in np.unique(points.seeds):
+            at = points.seeds == seed
+            d = kink(points.x[at], points.y[at]) if at.sum() > 2 else math.nan
+            if math.isfinite(d):
+                found.setdefault((s, n_steps), []).append((n, d, seed))
+    several = {key: np.array(each).T for key, each in found.items() if len({n for n, _, _ in each}) > 1}
+    return [(*key, Points(n, d, np.ones_like(n), seeds)) for key, (n, d, seeds) in several.items()]
+
+
+def kink(d: Array, p: Array) -> float:
+    """Return d* of the fit log p = a + min(log d, log d*); nan unless two of the d (k,) are below it, and one above."""
+    x, y = np.log(d), np.log(p)
+    at = np.linspace(x.min(), x.max(), PLACES)
+    off = y - np.minimum(x, at[:, None])
+    best = int(np.argmin(((off - off.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)))
+    return float(np.exp(at[best])) if best < PLACES - 1 and (x < at[best]).sum() > 1 else math.nan
