@@ -23,10 +23,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
-from simulations.algorithms.autoencoders import tied_network
+from simulations.algorithms.autoencoders.network import Network
 from simulations.algorithms.provable import modified_ba, update
 from simulations.algorithms.provable.fit import start_of
 from simulations.base.files import check_writable
@@ -196,15 +197,11 @@ def _shrunk(point: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def route(device: str) -> Iterator[None]:
     """Take the route of a GPU, on a CPU by leaving the compiled kernels out."""
-    modules: tuple[Any, ...] = (update, tied_network) if device == "cpu" else ()
-    before = [each.AVAILABLE for each in modules]
-    for each in modules:
-        each.AVAILABLE = False
-    try:
+    if device != "cpu":
         yield
-    finally:
-        for each, was in zip(modules, before, strict=True):
-            each.AVAILABLE = was
+        return
+    with mock.patch.object(update, "AVAILABLE", False), mock.patch.object(Network, "sparse", False):
+        yield
 
 
 def everything(minutes: float, out: Path, command: Sequence[str], *, rehearse: bool = False) -> dict[str, Any]:

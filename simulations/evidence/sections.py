@@ -28,9 +28,9 @@ from simulations.runs.storage import ROWS_FILE
 Part = Callable[[], str]
 # What README shows: the claims with the most to say of the theorem, and of GBA beside its rivals.
 FINDINGS = (
-    *("constant_steps", "width_in_frequency", "lower_edge_needed", "dimension"),
+    *("constant_steps", "width_in_frequency", "lower_edge_needed"),
     *("gba_over_topk_toy", "range_of_frequencies", "frequencies_too_high", "frequencies_too_low", "adaptation"),
-    "topk_frontier",
+    *("topk_frontier", "topk_frontier_large"),
 )
 LARGE_ENOUGH = 1_024  # features, from which the prediction is judged
 

@@ -112,7 +112,7 @@ def test_theory_is_read_off_at_as_many_p_as_the_rows_have(monkeypatch: pytest.Mo
     monkeypatch.setattr(predicted, "critical_by_step", lambda *key: asked.append(key))
     critical.by_theory(pd.DataFrame(history({0.01: "1 1 0.9 0.5", 0.1: "1 1 0.5 0.1"})), 0.8)
     assert asked == [(64, 48, 3, pytest.approx((0.01, 0.1)), 6400, 3, True, 0.8)]
-    assert critical.agreement(np.log([2, 0.25])) == "a factor of 2.99 (rms; worst 0.25)"
+    assert critical.agreement(np.log([2, 0.25])) == "a factor of 2.99 (rms), mean 0.71, worst 0.25"
 
 
 def test_the_recursion_erodes_and_is_drawn() -> None:

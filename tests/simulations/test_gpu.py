@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from simulations.algorithms.autoencoders import tied_network
+from simulations.algorithms.autoencoders.network import Network
 from simulations.algorithms.provable import update
 from simulations.evidence import gpu
 from simulations.runs.cell import Cell
@@ -29,7 +29,7 @@ def test_a_rehearsal_takes_the_other_route(monkeypatch: pytest.MonkeyPatch) -> N
     assert gpu.agreement("cpu", [cell])[0]["agree"]
     assert seen == [True, False]
     assert update.AVAILABLE
-    assert tied_network.AVAILABLE
+    assert isinstance(vars(Network)["sparse"], property)
 
 
 def test_disagreement_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_predict_prints_what_the_theory_says(capsys: pytest.CaptureFixture[str])
 
 
 def test_predict_writes_what_is_no_number_as_text_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--n-features", "64", "--d-model", "16", "--sparsity", "8", "--n-samples", "640", "--target-frequency"]
+    words = ["--n-features", "64", "--d-model", "32", "--sparsity", "8", "--n-samples", "640", "--target-frequency"]
     found = printed(capsys, "predict", *words, "0.004")
     assert (found["required_width"], found["critical_frequency"]) == ("inf", "nan")
     note = str(found["note"])

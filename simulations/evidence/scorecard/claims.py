@@ -75,7 +75,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Figure 2 (ICLR), Figure 14 (v1), as a picture: the theorem promises only the part below",
         "learnability",
         "slope of the log of the critical p over log d from 2 sqrt(n) on, at the largest n after the most steps there "
-        "are, greatest over s: below 0.25.  Steps are in the rule since it was seen that after a few of them a neuron "
+        "are, greatest over s: below 0.25; steps are in the rule since it was seen that after a few of them a neuron "
         "is where it started, whether a feature holds it or not; the largest n since it was seen that the slope falls "
         "with n",
         over_d.dimension,
