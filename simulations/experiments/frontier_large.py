@@ -1,7 +1,7 @@
 """The frontier at n = 1,024: the same methods and search as at n = 128, in a larger world with less crosstalk.
 
-Settings that won at n = 128 are not carried over: the search is run again here.  Along a knob the winner's other settings
-are kept: a rate that won at K = 27 is not the best for K = 11.
+Settings that won at n = 128 are not carried over: the search is run again here.  Along a knob the winner's other
+settings are kept: a rate that won at K = 27 is not the best for K = 11.
 """
 
 from __future__ import annotations
