@@ -58,8 +58,9 @@ def _over_d(rng: Rng, seeds: Sequence[int], critical: Any, early: float = 0.0) -
 
 
 def dimension(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
-    """An upper edge that rises as d^effect, at every n and s; faster after the fewer steps, which decide nothing."""
-    return _over_d(rng, seeds, lambda n, s, d, luck: 0.005 * (d / 256) ** (effect + luck), early=0.5)
+    """An upper edge that rises as d^effect at the largest n; faster at others and after fewer steps: none counts."""
+    more = {n: 0.5 * (n < max(OVER_D)[0]) for n, _, _ in OVER_D}
+    return _over_d(rng, seeds, lambda n, s, d, luck: 0.005 * (d / 256) ** (effect + luck + more[n]), early=0.5)
 
 
 def edge_over_d(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 Each of the four gets as many trials, of which the first is known to be good for the provable algorithm and SPAMS, and
 the default for the others; the winner takes the fewest samples to 0.9.  The provable algorithm starts from pairs of
-samples; as `theory.plan` has it, uniform starts, it is an arm of its own.  SPAMS is GPL, no part of this suite: the
-standard preset needs it (pip install spams-bin), and says so where it is not.  Features have one norm.
+samples, and its ranges were narrowed after a first look; as `theory.plan` has it, uniform starts, it is an arm of its
+own.  SPAMS is GPL, no part of this suite: the standard preset needs it (pip install spams-bin), and says so where it
+is not.  Features have one norm.
 """
 
 from __future__ import annotations
