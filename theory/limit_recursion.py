@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from theory.checks import FloatArray, at_least, cosine, frequency, require
 from theory.closed_forms import bias_to_frequency, frequency_to_bias
-from theory.prediction_drive import Neuron, Population, period, shared_between, spacing
+from theory.prediction_drive import Neuron, Population, period, shared_drive, spacing
 from theory.prediction_nodes import spread
 
 N_NODES = 16_384  # ours: rivals; with four times as many the cosine moves by some 1e-4
@@ -179,4 +179,4 @@ def _drive(u: FloatArray, sizes: _Sizes, bias: float, grown: float) -> tuple[Flo
 def _shared(u: FloatArray, bias: float) -> FloatArray:
     """Return how equal the luck of two steps (2, K) is where no projection grows: as equal as the firings behind it."""
     apart = u - u.mean(axis=1, keepdims=True)
-    return shared_between(apart[0] @ apart[1] / np.linalg.norm(apart, axis=1).prod(), bias)
+    return shared_drive(apart[0] @ apart[1] / np.linalg.norm(apart, axis=1).prod(), bias)

@@ -115,17 +115,17 @@ def critical_frequency(
         raise ValueError(f"edge={edge!r}, but should be upper or lower")
 
     def share(bias: float, number: int) -> float:
-        nodes = model.nodes(N_REPLICAS, N_RIVALS, number=number).single()
+        nodes = model.nodes(N_REPLICAS, N_RIVALS, number=number, single=True)
         return _share_above(alignments(model, bias, nodes)[-1], tau)
 
     def rough(biases: FloatArray) -> FloatArray:
-        nodes = model.nodes(ROUGH_REPLICAS, ROUGH_RIVALS).single().repeated(len(biases))
+        nodes = model.nodes(ROUGH_REPLICAS, ROUGH_RIVALS, single=True).repeated(len(biases))
         final = alignments(model, np.tile(biases, ROUGH_REPLICAS), nodes)[-1].reshape(ROUGH_REPLICAS, -1)
         return np.array([_share_above(each, tau) for each in final.T]) - level
 
     silent = _silent_bias(model)
     inside, outside = (silent, -BIAS_STEP / 2) if edge == "lower" else (-BIAS_STEP / 2, silent)
-    found = _first_crossing(cache(lambda bias: share(bias, 0) - level), rough, inside, outside)
+    found = _first_crossing(lambda bias: share(bias, 0) - level, rough, inside, outside, (-level, 1 - level))
     if found is None:
         return math.nan
     # The other sets are asked there alone: what they say on average moves it by the slope that the first set has.
@@ -143,30 +143,41 @@ def _silent_bias(model: Model) -> float:
 
 
 def _first_crossing(
-    excess: Callable[[float], float], rough: Callable[[FloatArray], FloatArray], start: float, end: float
+    excess: Callable[[float], float],
+    rough: Callable[[FloatArray], FloatArray],
+    start: float,
+    end: float,
+    ends: tuple[float, float],
 ) -> tuple[float, float] | None:
     """Return the bias nearest `start` at which `excess` goes from negative to 0, walking towards `end`, and its slope.
 
-    A rough walk finds a bracket, which the full nodes correct and narrow.  None without a crossing, or when `excess` is
-    not negative at `start`.
+    A rough walk finds a bracket, which the full nodes correct and narrow; but where the rough ones are all lost or all
+    kept, an excess of `ends`, they are believed.  None without a crossing, or when `excess` is not negative at `start`.
     """
     step = math.copysign(BIAS_STEP, end - start)
     n_steps = int(abs(end - start) / BIAS_STEP)
-    k = n_steps
+    k, known = n_steps, dict[int, float]()
     for first in range(0, n_steps + 1, ROUGH_AT_ONCE):
         some = np.arange(first, min(first + ROUGH_AT_ONCE, n_steps + 1))
-        held = np.flatnonzero(rough(np.asarray(start + some * step, np.float64)) >= 0)
+        values = rough(np.asarray(start + some * step, np.float64))
+        known |= {int(place): float(value) for place, value in zip(some, values, strict=True) if value in ends}
+        held = np.flatnonzero(values >= 0)
         if held.size:
             k = int(some[held[0]])
             break
-    while k > 0 and excess(start + (k - 1) * step) >= 0:
+
+    @cache
+    def at(place: int) -> float:
+        return known[place] if place in known else excess(start + place * step)
+
+    while k > 0 and at(k - 1) >= 0:
         k -= 1
-    while k <= n_steps and (high := excess(start + k * step)) < 0:
+    while k <= n_steps and at(k) < 0:
         k += 1
     if k in (0, n_steps + 1):
         return None
     outer, inner = start + (k - 1) * step, start + k * step
-    low = excess(outer)
+    low, high = at(k - 1), at(k)
     slope = (high - low) / (inner - outer)
     for _ in range(REFINEMENTS):
         middle = outer + (inner - outer) * min(max(low / (low - high), 0.1), 0.9)
@@ -201,7 +212,7 @@ def _count(name: str, value: object, low: int) -> int:
 def _all_sets(model: Model, target_frequency: float) -> FloatArray:
     """Return the cosines of the instances of all sets after 0 .. T steps, (T + 1, R)."""
     bias = float(frequency_to_bias(target_frequency))
-    sets = (model.nodes(N_REPLICAS, N_RIVALS, number=number).single() for number in range(N_SETS))
+    sets = (model.nodes(N_REPLICAS, N_RIVALS, number=number, single=True) for number in range(N_SETS))
     return np.concatenate([alignments(model, bias, nodes) for nodes in sets], axis=1)
 
 

@@ -16,9 +16,8 @@ from theory.checks import FloatArray, at_least, real
 # The grid of projections, in cells: rivals from LOWEST, N_CELLS of them at most; sums of them from FIRST, as many as a
 # period, which is short where few of them add up.
 LOWEST, N_CELLS = -96, 320
-SHORT, LONG, FEW = 256, 512, 6
-FIRST = {SHORT: -96, LONG: -224}
-ANGLES = 1024
+SHORT, LONG, FEW = 256, 384, 6
+FIRST = {SHORT: -96, LONG: -176}
 SMALLEST = 1e-15  # of a mass that is more than an error of rounding
 Bias = float | FloatArray
 LEGENDRE = np.polynomial.legendre.leggauss(40)
@@ -31,43 +30,28 @@ def gaussian_drive(mean: npt.ArrayLike, variance: npt.ArrayLike, bias: npt.Array
     Raises ValueError when an argument is not finite, or a variance is negative.
     """
     m, v, b = np.broadcast_arrays(real("mean", mean), at_least("variance", variance, 0), real("bias", bias))
-    spread = np.sqrt(v)
+    return _gaussian_drive(m, np.sqrt(v), b)[()]
+
+
+def _gaussian_drive(m: FloatArray, spread: FloatArray, b: FloatArray) -> FloatArray:
     above = np.divide(b + m, spread, out=np.where(b + m > 0, np.inf, -np.inf), where=spread > 0)
-    density = np.exp(-above * above / 2) / np.sqrt(2 * np.pi)
-    return np.asarray((2 * m + b) * ndtr(above) + 2 * spread * density)[()]
+    density = np.exp(-above * above / 2) / math.sqrt(2 * math.pi)
+    return np.asarray((2 * m + b) * ndtr(above) + 2 * spread * density)
 
 
-def shared_drive(correlation: FloatArray, bias: float) -> FloatArray:
+def shared_drive(correlation: npt.ArrayLike, bias: Bias) -> FloatArray:
     """Return E psi(y) psi(y') / E psi(y)^2 for standard normal y, y' of the given correlation in [-1, 1], b <= 0.
 
+    One bias, or one for each correlation, in its shape.
     By Gauss-Legendre quadrature in the root of y + b, up to 6 units, which hold all but 1e-8 of E psi^2.
     """
     node, weight = LEGENDRE
-    y = -bias + 1.5 * (node + 1) ** 2  # the root: close to correlation 1 all happens close to -b
-    weight = weight * (node + 1) * (2 * y + bias) * np.exp(-(y * y - bias * bias) / 2)
+    b = np.asarray(bias, dtype=np.float64)[..., None]
+    y = -b + 1.5 * (node + 1) ** 2  # the root: close to correlation 1 all happens close to -b
+    weight = weight * (node + 1) * (2 * y + b) * np.exp(-(y * y - b * b) / 2)
     r = np.clip(correlation, -1, 1)[..., None]
-    shared = gaussian_drive(r * y, np.maximum(1 - r * r, 0), bias) @ weight
-    return np.asarray(shared / ((2 * y + bias) @ weight))
-
-
-@lru_cache(maxsize=64)
-def _shared_table(bias: float) -> FloatArray:
-    """Return `shared_drive` at the correlations cos(angle), ANGLES + 1 even ones from pi to 0."""
-    return shared_drive(np.cos(np.pi * (1 - np.arange(ANGLES + 1) / ANGLES)), bias)
-
-
-def shared_between(correlation: FloatArray, bias: Bias) -> FloatArray:
-    """Return `shared_drive` (R, any) from its table, linear in the angle between: within 1e-3; one bias, or R of them.
-
-    The table is ours.
-    """
-    place, cells = ANGLES * (1 - np.arccos(np.clip(correlation, -1, 1)) / np.pi), np.arange(ANGLES + 1)
-    if not isinstance(bias, np.ndarray):
-        return np.interp(place, cells, _shared_table(bias))
-    found = np.empty(place.shape)
-    for each in np.unique(bias):
-        found[bias == each] = np.interp(place[bias == each], cells, _shared_table(float(each)))
-    return found
+    shared = (_gaussian_drive(r * y, np.sqrt(1 - r * r), b) * weight).sum(axis=-1)
+    return np.asarray(shared / ((2 * y + b) * weight).sum(axis=-1))
 
 
 def spacing(sparsity: int) -> float:
@@ -79,7 +63,7 @@ def spacing(sparsity: int) -> float:
 
 
 def period(sparsity: int) -> int:
-    """Return the cells of the grid of sums: at s <= 6 from -12 to 20, five standard deviations, else -28 to 36."""
+    """Return the cells of the grid of sums: at s <= 6 from -12 to 20, five standard deviations, else -22 to 26."""
     return SHORT if sparsity <= FEW else LONG
 
 
@@ -89,6 +73,15 @@ class Drive(NamedTuple):
     mean: FloatArray
     square: FloatArray
     share: FloatArray
+
+    @property
+    def variance(self) -> FloatArray:
+        """The variance of psi."""
+        return np.asarray(np.maximum(self.square - self.mean**2, 0))
+
+    def split(self, column: int) -> tuple[Drive, Drive]:
+        """Return the drive left of a column, and from there on."""
+        return Drive(*(each[:, :column] for each in self)), Drive(*(each[:, column:] for each in self))
 
 
 class Neuron(NamedTuple):
@@ -140,11 +133,10 @@ def _between(tables: Sequence[FloatArray], index: npt.NDArray[np.intp], part: Fl
     """Return what lies a `part` of a cell beyond `index`, both (R, any), in tables (R, size) or (1, size)."""
     n_rows, size = tables[0].shape
     index = index + size * np.arange(n_rows)[:, None]
-    above = index + 1
     found = []
     for table in tables:
         flat = table.ravel()
-        low, high = flat.take(index, mode="clip"), flat.take(above, mode="clip")
+        low, high = flat.take(index, mode="clip"), flat[1:].take(index, mode="clip")
         high -= low
         high *= part
         high += low
@@ -159,11 +151,13 @@ class Population:
         """Take projections (R, K) of weight (K,); those beyond the widest grid count at its end."""
         self.cell, self.period, total = cell, period, weight.sum()
         self.mean = projection @ weight / total
-        place = projection / cell - LOWEST
-        index = np.clip(place, 0, min(N_CELLS, period) - 2).astype(np.intp)
-        self.first, last = int(index.min()), int(index.max())
+        place = projection * (1 / cell)
+        place -= LOWEST
+        below = np.floor(np.clip(place, 0, min(N_CELLS, period) - 2))
+        self.first, last = int(below.min()), int(below.max())
         self.n_cells = last + 2 - self.first
-        self.part = (place - index).astype(place.dtype)
+        index = below.astype(np.intp)
+        self.part = np.subtract(place, below, out=place)
         self._at = index - self.first
         inside = np.clip(self.part, 0, 1) * weight
         index += period * np.arange(len(projection))[:, None]
@@ -178,7 +172,7 @@ class Population:
 
     def grid(self) -> FloatArray:
         """Return the projections at which tables for `at_rivals` are made, (1, cells)."""
-        return self.cell * (LOWEST + self.first + np.arange(self.n_cells, dtype=np.float64))[None]
+        return np.asarray(self.cell * (LOWEST + self.first + np.arange(self.n_cells, dtype=self.part.dtype)))[None]
 
     def rest(self, n_terms: int) -> Rest:
         """Return the tails of the sum of `n_terms` independent projections, made once."""
@@ -186,7 +180,7 @@ class Population:
             phase = _phase(FIRST[self.period] + self.period - 1 - n_terms * LOWEST, self.period)
             law = np.fft.irfft(self._power(n_terms) * phase, n=self.period, axis=1)
             law -= SMALLEST
-            share = np.maximum(law, 0, out=law).cumsum(axis=1)
+            share = np.maximum(law, 0, dtype=self.part.dtype, casting="same_kind").cumsum(axis=1)
             once = share.cumsum(axis=1)
             self.rests[n_terms] = Rest(self.cell, (share, once, once.cumsum(axis=1)))
         return self.rests[n_terms]
@@ -218,8 +212,7 @@ class Population:
 
         In the precision of the projections.
         """
-        kind = self.part.dtype
-        return _between([np.asarray(each, kind) for each in np.broadcast_arrays(*tables)], self._at, self.part)
+        return _between([np.ascontiguousarray(each) for each in np.broadcast_arrays(*tables)], self._at, self.part)
 
 
 @lru_cache(maxsize=64)

@@ -51,7 +51,7 @@ class Frame:
         if start is not None:
             self.position = np.stack([start.cosine, np.sqrt((1 - start.cosine) * (1 + start.cosine))], axis=1)
             self._shown[1] = start.across
-        self.length = np.full(n_replicas, np.inf)  # of the V^T c of which w is made
+        self.length = np.full(n_replicas, np.inf, kind)  # of the V^T c of which w is made
         self._last = np.zeros_like(self.position)  # where the neuron was before, orthogonal to where it is
         self._grouped = bool((nodes.weight > 1).any())
         self._gaussian = self._shown.copy() if self._grouped else self._shown
@@ -70,12 +70,11 @@ class Frame:
         """Return u_1 = <w, v_1> (R,) and the rivals' u_k = <w, v_k> (R, K)."""
         return self.position[:, 0] * self.nodes.norm, combined(self.position, self.shown)
 
-    def _outside(self, vector: FloatArray) -> FloatArray:
-        if not self.n_asked:
-            return vector
-        return vector - combined(products(self.asked, self.nodes.weight * vector), self.asked)
+    def _outside(self, vector: FloatArray, weighted: FloatArray) -> FloatArray:
+        """Return the part of a vector (R, K) outside everything asked; `weighted` is the vector times the weights."""
+        return vector - combined(products(self.asked, weighted), self.asked) if self.n_asked else vector
 
-    def _along(self, c: FloatArray) -> FloatArray:
+    def _along(self, c: FloatArray, weighted: FloatArray) -> FloatArray:
         """Return <c, V e_j> (R, J) for each known direction; c has the entries (R, K) of the rivals.
 
         A node of weight m would sum m equal Gaussians where m independent ones are meant.  Only the combination in u
@@ -83,7 +82,7 @@ class Frame:
         (but for the mean of c, since nodes know how the mean of a Gaussian varies).
         """
         weight = self.nodes.weight
-        along = products(self.shown, weight * c)
+        along = products(self.shown, weighted)
         if not self._grouped:
             return along
         apart = c - (c @ weight / weight.sum())[:, None]
@@ -105,17 +104,19 @@ class Frame:
         length of a Gaussian vector; and V e = r c'/|c'| + a fresh Gaussian outside everything asked.
         """
         weight = self.nodes.weight
-        along = self._along(c)
+        weighted = weight * c
+        along = self._along(c, weighted)
         along[:, 0] += own * self.nodes.norm
-        new = self._outside(c)
+        new = self._outside(c, weighted)
         length = np.sqrt(row_sums(weight * new, new))
         radius = self.nodes.radius[self.n_shown - 1]
         direction = self._asked[self.n_asked]
-        least = ROUNDING * np.finfo(new.dtype).eps * np.sqrt(row_sums(weight * c, c))
+        least = ROUNDING * np.finfo(new.dtype).eps * np.sqrt(row_sums(weighted, c))
         length = np.where(length > least, length, np.zeros_like(length))  # c was asked before
         np.divide(new, np.where(length > 0, length, np.inf)[:, None], out=direction)
         self.n_asked += 1
-        fresh = self._outside(self.nodes.fresh[self.n_asked - 1])
+        fresh = self.nodes.fresh[self.n_asked - 1]
+        fresh = self._outside(fresh, weight * fresh)
         if self._grouped:
             self._gaussian[self.n_shown] = fresh
         np.multiply(radius[:, None], direction, out=self._shown[self.n_shown])
@@ -125,8 +126,7 @@ class Frame:
         norm = np.linalg.norm(moved, axis=1)
         stays = ~alive | (norm == 0)
         self.length = np.where(stays, np.inf, norm)
-        before = np.pad(self.position, ((0, 0), (0, 1)))
-        self.position = before.copy()
-        self.position[~stays] = moved[~stays] / norm[~stays, None]
+        before = np.concatenate([self.position, np.zeros_like(self.position[:, :1])], axis=1)
+        self.position = np.where(stays[:, None], before, moved / np.where(stays, 1, norm)[:, None])
         apart = before - self.position * row_sums(before, self.position)[:, None]
         self._last = apart / np.maximum(np.linalg.norm(apart, axis=1), 1e-6)[:, None]

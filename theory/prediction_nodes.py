@@ -65,10 +65,11 @@ def make_nodes(
     n_rivals: int,
     anywhere: bool = True,
     number: int = 0,
+    single: bool = False,
 ) -> Nodes:
     """Return nodes for T steps; `cooccurrences` is the mean number of samples that hold two given features.
 
-    Another `number` is another set of instances.
+    Another `number` is another set of instances; `single` asks for single precision.
 
     With n - 1 <= n_rivals every rival is single.  Otherwise some stand for groups: those that the feature met in a
     sample, where few are, and those it did not (ours).  Singles are those that overlap most.  For a start anywhere they
@@ -109,7 +110,7 @@ def make_nodes(
         normal[0, :, sum(singles) :] += ndtri(own[-1:]).T / math.sqrt(count - sum(singles))
     freedom = np.maximum(d_model - 1 - np.arange(n_steps), 0)[:, None]
     length = np.sqrt(2 * gammaincinv(np.maximum(freedom, 1) / 2, own[2:-2]))
-    return Nodes(
+    nodes = Nodes(
         weight=weight,
         overlap=normal[0],
         cooccurrence=_poisson_ratio(cooccurrences, points[1]),
@@ -120,6 +121,7 @@ def make_nodes(
         occurrence=ndtri(own[-2]),
         radius=np.where(freedom > 0, length, 0.0),
     )
+    return nodes.single() if single else nodes
 
 
 def _as_many(normal: FloatArray, weight: FloatArray) -> FloatArray:
@@ -204,7 +206,8 @@ def spread(n_points: int, n_replicas: int, dimension: int, number: int) -> Float
     place = np.ascontiguousarray(place.T)  # the replicas last: sorting is many times as fast along adjacent numbers
     root = np.array([math.isqrt(prime << 128) % 2**64 for prime in _primes(dimension)], dtype=np.uint64)
     digits = root[:, None, None] * place**2
-    stratum = digits.argsort(axis=2).argsort(axis=2)
+    stratum = np.empty(digits.shape, np.intp)
+    np.put_along_axis(stratum, digits.argsort(axis=2), np.arange(n_replicas // 2), axis=2)
     inside = ((digits << np.uint64(20) >> np.uint64(12)) + 0.5) / 2**52  # later digits, strictly inside (0, 1)
     half = ((stratum + inside) / (n_replicas // 2)).transpose(0, 2, 1)
     return np.concatenate([half, 1 - half], axis=1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from theory.checks import FloatArray
-from theory.prediction_drive import Bias, Drive, Neuron, Population, period, shared_between, spacing
+from theory.prediction_drive import Bias, Drive, Neuron, Population, period, shared_drive, spacing
 from theory.prediction_frame import Frame, row_sums
 from theory.prediction_nodes import Nodes, make_nodes
 
@@ -25,11 +25,13 @@ class Model(NamedTuple):
     n_steps: int
     center: bool
 
-    def nodes(self, n_replicas: int, n_rivals: int, *, anywhere: bool = False, number: int = 0) -> Nodes:
+    def nodes(
+        self, n_replicas: int, n_rivals: int, *, anywhere: bool = False, number: int = 0, single: bool = False
+    ) -> Nodes:
         """Return a set of quadrature nodes for this model, for starts at the feature or anywhere."""
         n, s = self.n_features, self.sparsity
         cooccurrences = self.n_samples * s * (s - 1) / (n * (n - 1))
-        return make_nodes(n, self.d_model, cooccurrences, self.n_steps, n_replicas, n_rivals, anywhere, number)
+        return make_nodes(n, self.d_model, cooccurrences, self.n_steps, n_replicas, n_rivals, anywhere, number, single)
 
 
 class Sampling:
@@ -38,7 +40,7 @@ class Sampling:
     def __init__(self, nodes: Nodes, bias: Bias, scale: float) -> None:
         """Start without a history; `scale` is h."""
         self.nodes, self.bias, self.scale, self.n_past = nodes, bias, scale, 0
-        self._before = (np.zeros_like(nodes.overlap),) * 5
+        self._before: tuple[FloatArray, ...] = ()
 
     def draw(self, u: FloatArray, mean: FloatArray, square: FloatArray) -> FloatArray:
         """Return the luck at projections `u`, of E psi and of E psi^2, its variance (all R, K), given the step before.
@@ -47,20 +49,25 @@ class Sampling:
         / E psi(y)^2, where y, y' correlate as u does between the steps.  Where a rival has grown the samples that fired
         are among those that fire, E psi psi' = v + 2 h |u' - u| E psi; what is new is independent.  Markov (ours).
         """
-        weight, kind = self.nodes.weight, u.dtype
+        weight, tiny = self.nodes.weight, np.finfo(u.dtype).tiny
         apart = u - (u @ weight / weight.sum())[:, None]
-        apart /= np.maximum(np.sqrt(row_sums(weight * apart, apart)), np.finfo(kind).tiny)[:, None]
+        weighted = weight * apart
+        size = np.sqrt(row_sums(weighted, apart))
         luck: FloatArray = self.nodes.sampling[self.n_past]
         if self.n_past:
-            u_before, apart_before, mean_before, square_before, luck_before = self._before
-            new = 2 * self.scale * abs(u - u_before) * np.minimum(mean, mean_before)
-            both = np.minimum(square, square_before) + new
-            nested = both / np.maximum(np.sqrt(square * square_before), np.finfo(kind).tiny)
-            equal = shared_between(row_sums(weight * apart, apart_before)[:, None], self.bias)
-            shared = (equal * np.clip(nested, 0, 1)).astype(kind)
-            luck = shared * luck_before + np.sqrt(np.maximum(1 - shared * shared, 0)) * luck
+            u_before, apart_before, size_before, mean_before, square_before, luck_before = self._before
+            correlation = row_sums(weighted, apart_before) / np.maximum(size * size_before, tiny)
+            equal = np.minimum(shared_drive(correlation, self.bias), 1).astype(u.dtype)
+            shared = abs(u - u_before)
+            shared *= np.minimum(mean, mean_before)
+            shared *= 2 * self.scale
+            shared += np.minimum(square, square_before)
+            shared /= np.maximum(np.sqrt(square * square_before), tiny)
+            shared = np.clip(shared, 0, 1, out=shared)
+            shared *= equal[:, None]
+            luck = shared * luck_before + np.sqrt(1 - shared * shared) * luck
         self.n_past += 1
-        self._before = (u, apart, mean, square, luck)
+        self._before = (u, apart, size, mean, square, luck)
         return luck
 
 
@@ -108,39 +115,42 @@ def update(
     neuron = Neuron(bias, 1 / math.sqrt(s), mean_of_data if model.center else np.zeros_like(total))
     population = Population(u, nodes.weight, spacing(s), period(s))
 
-    # The features in the company of v_1 are those it has met more often than the average.
-    met = nodes.weight * np.where(nodes.cooccurrence.any(axis=1, keepdims=True), nodes.cooccurrence, 1)
-    company = row_sums(met, u) / met.sum(1)
-    mine = _distinct(population, s - 1, n - 1, company[:, None], own_u[:, None], neuron)
-    own_noise = np.maximum(mine.square - mine.mean**2, 0)[:, 0] / occurrences
-    own = np.maximum(mine.mean[:, 0] + np.sqrt(own_noise) * nodes.own_sampling, 0)
+    # The features in the company of v_1 are those it has met more often than the average.  One look at the law of s - 1
+    # others, for the feature and a rival alone, and one of s - 2, for a rival counted twice and one with the feature.
+    meetings = nodes.cooccurrence @ nodes.weight
+    company = row_sums(nodes.cooccurrence, nodes.weight * u) / np.where(meetings > 0, meetings, 1)
+    company = np.where(meetings > 0, company, population.mean)
+    grid = np.broadcast_to(population.grid(), (len(u), population.n_cells))
+    average = np.broadcast_to(population.mean[:, None], grid.shape)
+    means, places = np.hstack([company[:, None], average]), np.hstack([own_u[:, None], grid])
+    mine, alone = _distinct(population, s - 1, n - 1, means, places, neuron).split(1)
+    own = np.maximum(mine.mean + np.sqrt(mine.variance / occurrences) * nodes.own_sampling[:, None], 0)[:, 0]
     # How many samples hold v_1 scales what it gets, and how often it meets the others.
     number = np.maximum(1 + nodes.occurrence * math.sqrt((1 - density) / occurrences), 0)
     own *= number
-    cooccurrence = nodes.cooccurrence * number[:, None]
 
-    grid = population.grid()
-    average = population.mean[:, None]
-    alone = _distinct(population, s - 1, n - 1, average, grid, neuron)
     mean, square = alone.mean, alone.square
+    with_it, noise_with_it = np.zeros((2, len(u), 1))
     if s > 1:
+        others = (total[:, None] - grid) / max(n - 2, 1)
+        means, places = np.hstack([average, others]), np.hstack([2 * grid, grid + own_u[:, None]])
+        twice, both = _distinct(population, s - 2, n - 2, means, places, neuron).split(population.n_cells)
+        with_it, noise_with_it = (q * number[:, None] * each for each in (both.mean, both.variance))
         # The law of the others holds the rival itself, which is not its own company: to first order in 1/n.
-        twice = _distinct(population, s - 2, n - 1, average, 2 * grid, neuron)
         mean = mean + (s - 1) / max(n - 2, 1) * (mean - twice.mean)
         square = square + (s - 1) / max(n - 2, 1) * (square - twice.square)
     if length is not None:
         # Those in its company have grown by the samples that they share with it, |v|^2 E psi / (N f length) each.
         grown = (s - 1) * model.d_model / (occurrences * length[:, None])
         mean = mean + grown * alone.mean * np.gradient(alone.mean, population.cell, axis=1)
-    shared = [np.zeros((1, 1))] * 2
-    if s > 1:
-        others = (total[:, None] - grid) / max(n - 2, 1)
-        both = _distinct(population, s - 2, n - 2, others, grid + own_u[:, None], neuron)
-        shared = [q * both.mean, q * np.maximum(both.square - both.mean**2, 0)]
-    here, with_it, noise, noise_with_it = population.at_rivals((1 - q) * mean, shared[0], (1 - q) * square, shared[1])
-    noise = np.maximum(noise + cooccurrence * noise_with_it, 0)
-    lucky = luck(here, noise) if callable(luck) else luck
-    c = here + cooccurrence * with_it + np.sqrt(noise / occurrences) * lucky
+    here, with_it, noise, noise_with_it = population.at_rivals((1 - q) * mean, with_it, (1 - q) * square, noise_with_it)
+    noise_with_it *= nodes.cooccurrence
+    noise += noise_with_it
+    np.maximum(noise, 0, out=noise)
+    c = (luck(here, noise) if callable(luck) else luck) * np.sqrt(noise / occurrences)
+    with_it *= nodes.cooccurrence
+    c += with_it
+    c += here
     firings = model.n_samples * (1 - density) * population.average(alone.share) + occurrences * mine.share[:, 0]
     if model.center:
         mean = (own + c @ nodes.weight) / n

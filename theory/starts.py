@@ -23,7 +23,7 @@ FIRST_INSTANCES, FIRST_RIVALS, FIRST_STRATA = 16, 192, 14  # ours: the search fo
 FULL = 0.85  # ours: a share of the largest success beyond which starts are one stratum
 MARGIN, SHORTEST = 2, 2.5  # ours: strata of that search below its first success, and the shortest range of u
 COMMON = 0.5  # ours: how much of the variance of what a later step draws is common to all starts at a feature
-AT_ONCE = 64  # ours: instances whose arrays stay in a processor's cache
+AT_ONCE = 128  # ours: instances whose arrays stay in a processor's cache
 FAR = 6.0  # ours: normal deviations above the bias at which a feature's samples all fire
 LOWEST_LOG_TAIL = -300 * math.log(10)  # of `cosine_of_tail`
 GOLDEN, PLASTIC = 0.6180339887498949, 0.7548776662466927  # irrational steps of a two-dimensional lattice
@@ -64,7 +64,7 @@ def outcomes(
 
     Each instance starts n_starts times, in strata spread over all of them; a place in a stratum is drawn by its mass.
     """
-    nodes = model._replace(n_steps=model.n_steps + 1).nodes(n_instances, n_rivals, anywhere=True).single()
+    nodes = model._replace(n_steps=model.n_steps + 1).nodes(n_instances, n_rivals, anywhere=True, single=True)
     log_mass, log_above = strata(edges, model.d_model)
     starts = np.zeros((len(edges), n_instances))
     ended = np.zeros((model.n_steps + 1, len(edges), n_instances))

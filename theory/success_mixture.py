@@ -43,25 +43,25 @@ def abilities(successes: FloatArray, trials: FloatArray) -> Abilities:
 
     EM: the E step weighs the nodes for each instance; the M step moves g and the spread by a Newton step each.
     """
-    node, failures = ABILITIES, trials - successes
+    node, basis = ABILITIES, _hats(len(trials))
     total, tried = successes.sum(axis=1), trials.sum(axis=1)
-    basis = _hats(len(trials))
     knots = np.linalg.lstsq(basis, np.log((total + 0.5) / (tried - total + 0.5)), rcond=None)[0]
-    spread = USUAL_SPREAD
+    spread, ridge = USUAL_SPREAD, 1e-6 * np.eye(len(knots))
+    counts, misses = np.vstack([trials, successes]), np.hstack([trials.T, (successes - trials).T])
     for _ in range(N_ITERATIONS):
         place = (basis @ knots)[:, None] + spread * node
-        log_chance = log_expit(place)  # and log sigma(-x) = log sigma(x) - x
-        log_weight = trials.T @ log_chance - failures.T @ place - node * node / 2
+        chance = 1 / (1 + np.exp(-place))
+        log_weight = misses @ np.vstack([np.log(chance), place]) - node * node / 2  # log sigma(-x) = log sigma(x) - x
         posterior = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
         posterior /= posterior.sum(axis=1, keepdims=True)
-        seen, won, chance = trials @ posterior, successes @ posterior, np.exp(log_chance)
+        seen, won = np.split(counts @ posterior, 2)
         slope, excess = seen * chance * (1 - chance), won - seen * chance
         pull = (USUAL_SPREAD - spread) / SLACK**2
         step = RELAXATION * ((excess @ node).sum() + pull) / ((slope @ node**2).sum() + 1 / SLACK**2)
-        spread = max(spread + float(np.clip(step, -LONGEST_STEP, LONGEST_STEP)), 0.05)
-        information = basis.T @ (slope.sum(axis=1)[:, None] * basis) + 1e-6 * np.eye(len(knots))
-        step = np.linalg.solve(information, basis.T @ excess.sum(axis=1))
-        knots = np.clip(knots + np.clip(step, -LONGEST_STEP, LONGEST_STEP), -FARTHEST, FARTHEST)
+        spread = max(spread + min(max(float(step), -LONGEST_STEP), LONGEST_STEP), 0.05)
+        information = basis.T @ (slope.sum(axis=1)[:, None] * basis) + ridge
+        steps = np.linalg.solve(information, basis.T @ excess.sum(axis=1))
+        knots = np.clip(knots + np.clip(steps, -LONGEST_STEP, LONGEST_STEP), -FARTHEST, FARTHEST)
     weight = np.exp(-node * node / 2)
     return Abilities(spread * node, weight / weight.sum(), basis @ knots)
 

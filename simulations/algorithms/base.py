@@ -192,10 +192,13 @@ def adapter(prefix: str) -> Callable[[Callable[[str], type[Algorithm]]], Callabl
 
 @cache
 def discover() -> Mapping[str, type[Algorithm]]:
-    """Import every module below simulations/algorithms/kinds and return the algorithms by name."""
+    """Import every module below simulations/algorithms/kinds and return the algorithms by name, in order of modules."""
     package = importlib.import_module("simulations.algorithms.kinds")
     for each in pkgutil.iter_modules(package.__path__, "simulations.algorithms.kinds."):
         importlib.import_module(each.name)
+    ordered = sorted(REGISTRY.items(), key=lambda item: item[1].__module__)  # whichever was imported first
+    REGISTRY.clear()
+    REGISTRY.update(ordered)
     return REGISTRY
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -13,7 +13,28 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose errors are one line.
+
+    `complete` adds what only help and the refusal of other flags need, where that takes a while to load.
+    """
+
+    complete: Callable[[], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as usual; where something is not known, once more with all that `complete` adds."""
+        found = super().parse_known_args(args, namespace)
+        return super().parse_known_args(args, namespace) if found[1] and self._completed() else found
+
+    def format_help(self) -> str:
+        """Return the help, complete."""
+        self._completed()
+        return super().format_help()
+
+    def _completed(self) -> bool:
+        complete, self.complete = self.complete, None
+        if complete is not None:
+            complete()
+        return complete is not None
 
     def error(self, message: str) -> NoReturn:
         """Print one line, with the nearest known flag where one was mistyped, and exit with 2."""
@@ -34,13 +55,20 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] | None = 
     from simulations.runs.columns import setting_fields
 
     for name, each in setting_fields().items():
-        if names is not None and name not in names:
-            continue
-        described = f"{each.metadata['text']}{_of(name, defaults)}".replace("%", "%%")
-        if each.metadata["kind"] is bool:
-            parser.add_argument(flag(name), action=argparse.BooleanOptionalAction, default=None, help=described)
-        else:
-            parser.add_argument(flag(name), default=None, help=described, metavar="X")
+        if names is None or name in names:
+            add_setting(parser, each).help = described(each, defaults)
+
+
+def add_setting(parser: argparse.ArgumentParser, each: Field[Any]) -> argparse.Action:
+    """Add the flag of a setting, and return it; it has no help yet."""
+    if each.metadata["kind"] is bool:
+        return parser.add_argument(flag(each.name), action=argparse.BooleanOptionalAction, default=None)
+    return parser.add_argument(flag(each.name), default=None, metavar="X")
+
+
+def described(each: Field[Any], defaults: bool = True) -> str:
+    """Return the help of a setting's flag; loads every algorithm."""
+    return f"{each.metadata['text']}{_of(each.name, defaults)}".replace("%", "%%")
 
 
 def _of(name: str, defaults: bool) -> str:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, NoReturn
 
-from simulations.cli.flags import add_settings, flag, given_settings, settings_of
+from simulations.algorithms.kinds.modified_ba import ModifiedBA
+from simulations.base.settings import derive, from_flat
+from simulations.cli.flags import Parser, add_setting, described, flag, settings_of
 from simulations.cli.printing import part
+from simulations.data.model import Model
+from simulations.instruments.width import Width
 
+LEAVES = (Model, ModifiedBA, Width)  # what has the settings below; a cell would load every other algorithm as well
 PROBLEM = ("n_features", "d_model", "sparsity")
 LEARNT = ("target_frequency", "n_samples", "n_steps", "n_neurons", "center", "target_recovery")
 THRESHOLD = 0.9  # tau of every measured recovery rate
@@ -17,27 +24,48 @@ NEGLIGIBLE = 0.01  # a recovery rate by chance that is not worth a word
 FEWEST = 0.5  # firings of a feature's samples at the start, p N s / n, below which the theory is rough
 
 
-def add_predict(parser: argparse.ArgumentParser) -> None:
+class _Refused(argparse.Action):
+    """A flag of `width` that the theory does not use: giving it raises ValueError."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        known = ", ".join(PROBLEM + LEARNT)
+        raise ValueError(f"{self.dest} is given, but the theory is of the canonical model: {known}")
+
+
+def add_predict(parser: Parser) -> None:
     """Add the flags of `width`: those that the theory uses, and without help the others, which are refused."""
-    used = PROBLEM + LEARNT
-    add_settings(parser, used)
-    for name in sorted(settings_of("width") - set(used)):
-        parser.add_argument(flag(name), nargs="?", const="", default=None, help=argparse.SUPPRESS)
+    _add(parser, PROBLEM + LEARNT, refused=lambda: sorted(settings_of("width") - set(PROBLEM + LEARNT)))
+
+
+def _add(parser: Parser, names: Sequence[str], refused: Callable[[], Sequence[str]] = tuple) -> None:
+    """Add the flags of settings, and when something is asked for that loads every algorithm, help and refused ones."""
+    own = {each.name: each for kind in LEAVES for each in fields(kind)}
+    flags = {name: add_setting(parser, own[name]) for name in names}
+
+    def complete() -> None:
+        from simulations.runs.columns import setting_fields
+
+        for name, action in flags.items():
+            action.help = described(setting_fields()[name])
+        for name in refused():
+            parser.add_argument(flag(name), nargs="?", action=_Refused, help=argparse.SUPPRESS)
+
+    parser.complete = complete
+
+
+def _values(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """Return the settings as given, or their defaults; raises ValueError as a cell does."""
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    model, algorithm, instrument = (from_flat(kind, given) for kind in LEAVES)
+    whose = {each.name: leaf for leaf in (model, algorithm, instrument) for each in fields(leaf)}
+    return {name: derive(whose[name], name, algorithm) for name in names}
 
 
 def predict(args: argparse.Namespace) -> dict[str, Any]:
     """Return what the theory predicts of the setting; raises ValueError for what it does not know."""
-    from simulations.runs.cell import Cell
     from theory.recovery_prediction import predict as predicted
 
-    given = given_settings(args)
-    for name in given:
-        if name not in PROBLEM + LEARNT:
-            raise ValueError(
-                f"{name} is given, but the theory is of the canonical model: {', '.join(PROBLEM + LEARNT)}"
-            )
-    setting = Cell(instrument="width", **given)
-    values = {name: getattr(setting, name) for name in PROBLEM + LEARNT}
+    values = _values(args, PROBLEM + LEARNT)
     _check_reach(values)
     found = predicted(**values, threshold=THRESHOLD)
     told = {name: float(value) for name, value in found._asdict().items()}
@@ -77,21 +105,18 @@ def _chance(d_model: int, n_neurons: int) -> list[str]:
     return [f"chance: neurons that learn nothing recover {rate:.2g}"] if rate > NEGLIGIBLE else []
 
 
-def add_plan(parser: argparse.ArgumentParser) -> None:
+def add_plan(parser: Parser) -> None:
     """Add the flags of plan: the problem and the target."""
-    add_settings(parser, (*PROBLEM, "target_recovery"))
+    _add(parser, (*PROBLEM, "target_recovery"))
     text = "subtract the mean of the data (default True)"
     parser.add_argument("--center", action=argparse.BooleanOptionalAction, default=True, help=text)
 
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
     """Return a setting that is predicted to reach the target; raises ValueError where none does."""
-    from simulations.runs.cell import Cell
     from theory.plan import plan as planned
 
-    given = {name: value for name, value in given_settings(args).items() if name != "center"}
-    setting = Cell(instrument="width", **given)
-    values = {name: getattr(setting, name) for name in (*PROBLEM, "target_recovery")} | {"center": args.center}
+    values = _values(args, (*PROBLEM, "target_recovery")) | {"center": args.center}
     _check_reach(values)
     found = planned(**values, threshold=THRESHOLD)
     per_feature = found.n_samples / values["n_features"]

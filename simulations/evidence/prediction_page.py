@@ -1,4 +1,4 @@
-"""The generated parts of theory/PREDICTION.md: what the prediction without simulation errs by, from committed rows."""
+"""The generated parts of theory/PREDICTION.md: what the prediction errs by, from committed rows, and what it says."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from figures import critical, intervals, predict_check
 from figures.erosion import SMALL
 from figures.rows import prepare
 from simulations.evidence.presets import rows_of
+from theory.prediction import critical_frequency
+from theory.transition_floor import transition_floor
+from theory.transitions import LEVELS
 
 STEPS = (3, 6, 9, 12)
+SIZES, SPARSITIES = (1_024, 4_096, 16_384, 65_536, 10**6, 10**7, 10**8), (3, 5, 8)  # of the widths of the transition
+PER_FEATURE, N_STEPS = 100, 6  # N/n and T of these; d = n/2, centred
 
 
 def recovery_errors(results: Path) -> str:
@@ -59,6 +64,24 @@ def _critical(seen: intervals.Mean, told: float) -> str:
     half = math.sqrt(seen.high / seen.low) - 1
     ratio = f"; {told / seen.value:.2f}" if math.isfinite(told) else ""
     return f"{seen.value:.4f} ({half:.0%}){ratio}"
+
+
+def transition_widths() -> str:
+    """Return the Markdown table of the width of the transition in log p by the recursion, over n, and of its floor."""
+    lines = [
+        [f"s = {s}", *(f"{recursion_width(n, s):.2f}" for n in SIZES),
+         f"{transition_floor(0.5, s, PER_FEATURE, N_STEPS):.2f}"] for s in SPARSITIES
+    ]  # fmt: skip
+    return _table(
+        ("recursion", *(f"n = {n:,}" if n < 10**6 else f"{n:.0e}".replace("+0", "") for n in SIZES), "floor"), lines
+    )
+
+
+def recursion_width(n: int, s: int) -> float:
+    """Return log of the p at which the recursion keeps 1/4 of the features over that at which it keeps 3/4."""
+    sizes = (n, n // 2, s, PER_FEATURE * n, N_STEPS)
+    high, low = (critical_frequency(*sizes, center=True, level=level) for level in LEVELS)
+    return math.log(high / low)
 
 
 def _rms(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:

@@ -109,6 +109,36 @@ print(sorted({{"torch", "numba", "pandas", "matplotlib"}} & set(sys.modules)))""
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("words", [["predict", *SMALL], ["plan", *SMALL[:4], "--target-recovery", "0.8"]])
+def test_an_answer_loads_next_to_nothing(words: list[str]) -> None:
+    """Half of a second of an answer would be start-up otherwise; help and refusals may load more."""
+    code = f"""import sys
+from simulations.cli import main
+main({[*words, "--json"]})
+print(*sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    heavy = {"torch", "numba", "pandas", "matplotlib", "joblib", "scipy.stats", "scipy.optimize", "scipy.sparse"}
+    ours = {"simulations.runs.cell", "simulations.runs.columns", "simulations.measures.look", "simulations.experiments"}
+    assert loaded & (heavy | ours) == set()
+    assert {name for name in loaded if name.startswith("simulations.algorithms.kinds.")} == {
+        "simulations.algorithms.kinds.modified_ba"
+    }
+    assert {name for name in loaded if name.startswith("simulations.cli.")} == {
+        f"simulations.cli.{each}" for each in ("commands", "flags", "predicting", "printing")
+    }
+
+
+def test_algorithms_have_one_order_whichever_was_loaded_first() -> None:
+    code = "from simulations.algorithms.base import all_fields, discover; print(list(discover()), list(all_fields()))"
+    first = "import simulations.algorithms.kinds.modified_ba\n"
+    told = [
+        subprocess.run([sys.executable, "-c", before + code], capture_output=True, text=True, check=True).stdout
+        for before in ("", first)
+    ]
+    assert told[0] == told[1] != ""
+
+
 def test_help_shows_the_flags_of_the_theory_only(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["predict", "--help"])

@@ -19,7 +19,6 @@ from theory.prediction_drive import (
     Neuron,
     Population,
     gaussian_drive,
-    shared_between,
     shared_drive,
     spacing,
 )
@@ -199,11 +198,10 @@ def test_every_step_costs_no_more_than_the_last() -> None:
     assert (np.diff(steps) <= 1e-12).all()  # alignment erodes
 
 
-def test_shared_drive_from_its_table() -> None:
-    r = np.linspace(-1, 1, 77)
-    for b in (-0.5, -3.0):
-        # The angle of a cell is pi/1024; the curvature is of the order of b^2 at most, and so the error 1e-5.
-        np.testing.assert_allclose(shared_between(r, b), shared_drive(r, b), atol=1e-4)
+def test_shared_drive_with_a_bias_for_each() -> None:
+    r, b = np.linspace(-1, 1, 5), np.array([-0.5, -3.0, -1.0, -2.0, -4.0])
+    apart = [shared_drive(np.array([one]), float(bias))[0] for one, bias in zip(r, b, strict=True)]
+    np.testing.assert_allclose(shared_drive(r, b), apart, rtol=1e-12)  # the same sums
 
 
 def test_what_was_asked_of_the_features_stays_known() -> None:
