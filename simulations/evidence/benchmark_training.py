@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from simulations.algorithms.autoencoders import trainer
-from simulations.algorithms.autoencoders.network import Reached
 from simulations.algorithms.base import Job
 from simulations.data.sampling import initial_directions
 from simulations.runs.cell import Cell
@@ -29,6 +28,12 @@ COMMON = Cell(
     device="cpu",
 )
 LOW_ACTIVITY = -0.2  # a bias at which about 1 in 100 neurons fires
+CONTROLLERS = ("paper", "quantile")
+PAIRS = {
+    "topk_to_dense_loop": ("topk", "topk_dense_loop"),
+    "gba_to_dense_loop": ("gba", "gba_dense_loop"),
+    "topk_to_sae_lens": ("topk", "topk_sae_lens"),
+}
 Step = Callable[[Tensor], Any]
 
 
@@ -98,8 +103,21 @@ def sae_lens_loop(settings: Cell) -> Step | None:
     return step
 
 
-def seconds_per_step(steps: dict[str, Step], batches: list[Tensor], repeats: int) -> dict[str, float]:
-    """Return the median over `repeats` of the mean time of a step on `batches`, the ways taking turns.
+def controller_buffer(settings: Cell, batches: list[Tensor]) -> Step:
+    """Return what the controller does in the steps of one buffer, after what batches of a training run saw."""
+    step, state, given = ours(settings)
+    seen = [step(x) for x in batches]
+
+    def buffer(_: Tensor) -> None:
+        for done in range(1, settings.buffer_steps + 1):
+            passed = seen[done % len(seen)]
+            given.network.remember(state.parameters, state.memory, passed, settings.batch_size, done)
+
+    return buffer
+
+
+def seconds_per_step(steps: dict[str, Step], batches: list[Tensor], repeats: int) -> dict[str, list[float]]:
+    """Return the mean time of a step on `batches`, of each of `repeats`, in which the ways take turns.
 
     On a CPU the time is the thread's own, as in `timed_run`.
     """
@@ -113,21 +131,16 @@ def seconds_per_step(steps: dict[str, Step], batches: list[Tensor], repeats: int
             for x in batches:
                 step(x)
             times[name].append((clock() - begin) / len(batches))
-    return {name: statistics.median(each) for name, each in times.items()}
+    return times
 
 
-def controller_seconds(settings: Cell, batches: list[Tensor], repeats: int) -> float:
-    """Return the median time a step that counting for the controller and its updates take."""
-    step, state, given = ours(settings)
-    seen = [step(trainer.inputs(given, k)) for k in range(len(batches))].pop()
-    times: list[float] = []
-    for _ in range(repeats):
-        begin = time.thread_time()
-        for done in range(1, settings.buffer_steps + 1):
-            reached = Reached(done, lambda n_rows: trainer.recent(given, len(batches), n_rows))
-            given.network.remember(state.parameters, state.memory, seen, settings.batch_size, reached)
-        times.append((time.thread_time() - begin) / settings.buffer_steps)
-    return statistics.median(times)
+def ratio_of(name: str, above: list[float], below: list[float], parts: int = 1) -> dict[str, Any]:
+    """Return the ratio of medians of times, a `parts`-th of those above, and its range over the repetitions."""
+    each = [one / other / parts for one, other in zip(above, below, strict=True)]
+    return {
+        name: statistics.median(above) / statistics.median(below) / parts,
+        f"{name}_range": [min(each), max(each)],
+    }
 
 
 def benchmark_replicas(n_replicas: int = 16, *, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:
@@ -142,7 +155,7 @@ def benchmark_replicas(n_replicas: int = 16, *, repeats: int = 5, n_batches: int
             step(x)
             torch.cuda.synchronize()
 
-        seconds[count] = seconds_per_step({"gba": synchronised}, batches, repeats)["gba"] / count
+        seconds[count] = statistics.median(seconds_per_step({"gba": synchronised}, batches, repeats)["gba"]) / count
     rate = {f"samples_per_second_gba_{count}_replicas": settings.batch_size / each for count, each in seconds.items()}
     return rate | {"ratio_replicas_to_single": seconds[1] / seconds[n_replicas]}
 
@@ -165,18 +178,22 @@ def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, An
         }
         if (other := sae_lens_loop(topk)) is not None:
             steps["topk_sae_lens"] = other
+        for name in CONTROLLERS:
+            steps[f"controller_{name}"] = controller_buffer(_gba(controller=name), batches)
         found = seconds_per_step(steps, batches, repeats)
-        control = {name: controller_seconds(_gba(controller=name), batches, repeats) for name in ("paper", "quantile")}
     finally:
         torch.set_num_threads(before)
-    rates = {f"samples_per_second_{name}": topk.batch_size / seconds for name, seconds in found.items()}
-    ratios = {
-        "ratio_topk_to_dense_loop": found["topk_dense_loop"] / found["topk"],
-        "ratio_gba_to_dense_loop": found["gba_dense_loop"] / found["gba"],
-        "gba_activity": activity,
+    rates = {
+        f"samples_per_second_{name}": topk.batch_size / statistics.median(seconds)
+        for name, seconds in found.items()
+        if not name.startswith("controller")
     }
-    if "topk_sae_lens" in found:
-        ratios["ratio_topk_to_sae_lens"] = found["topk_sae_lens"] / found["topk"]
-    shares = {f"controller_share_of_topk_step_{name}": seconds / found["topk"] for name, seconds in control.items()}
+    ratios: dict[str, Any] = {"gba_activity": activity}
+    for name, (own, usual) in PAIRS.items():
+        if usual in found:
+            ratios |= ratio_of(f"ratio_{name}", found[usual], found[own])
+    for name in CONTROLLERS:
+        share = f"controller_share_of_topk_step_{name}"
+        ratios |= ratio_of(share, found[f"controller_{name}"], found["topk"], gba.buffer_steps)
     names = ("n_features", "d_model", "sparsity", "n_neurons", "batch_size", "learning_rate", "k", "dictionary_law")
-    return {**{name: getattr(topk, name) for name in names}, **rates, **ratios, **shares}
+    return {**{name: getattr(topk, name) for name in names}, **rates, **ratios}

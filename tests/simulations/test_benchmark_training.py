@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from simulations.algorithms.autoencoders import trainer
+from simulations.algorithms.autoencoders.controlled import ControlledNetwork
 from simulations.data import synthetic as data
 from simulations.evidence import benchmark_training as benchmark
 from simulations.runs.cell import Cell
@@ -47,7 +48,7 @@ def test_the_dense_loop_does_the_same_work(given: dict[str, Any]) -> None:
     assert (state.parameters["weights"] - start).abs().max() > 0.01
 
 
-def test_seconds_per_step_are_the_median_of_means(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seconds_per_step_are_means_of_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three times two batches, taking turns, after one call to warm up that does not count."""
     now, order = [0.0], []
     seconds = {"a": iter([100, 1, 2, 9, 9, 4, 5]), "b": iter([100, 3, 3, 1, 1, 2, 2])}
@@ -61,27 +62,48 @@ def test_seconds_per_step_are_the_median_of_means(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(benchmark.time, "thread_time", lambda: now[0])
     found = benchmark.seconds_per_step({"a": way("a"), "b": way("b")}, [torch.zeros(1)] * 2, 3)
-    assert found == {"a": 4.5, "b": 2}
+    assert found == {"a": [1.5, 9, 4.5], "b": [3, 1, 2]}
     assert "".join(order) == "ab" + "aabb" * 3
 
 
 def test_ratios_are_of_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = {"topk": 0.002, "topk_dense_loop": 0.006, "gba": 0.001, "gba_dense_loop": 0.008, "topk_sae_lens": 0.01}
+    """Medians of three turns, by hand; a buffer has 50 steps."""
+    times = {
+        "topk": [0.002, 0.001, 0.004], "topk_dense_loop": [0.006, 0.006, 0.006], "gba": [0.001] * 3,
+        "gba_dense_loop": [0.008] * 3, "topk_sae_lens": [0.01] * 3, "controller_paper": [5e-4] * 3,
+        "controller_quantile": [0.001, 0.002, 0.006],
+    }  # fmt: skip
     monkeypatch.setattr(benchmark, "seconds_per_step", lambda steps, *_: {name: times[name] for name in steps})
-    monkeypatch.setattr(
-        benchmark, "controller_seconds", lambda settings, *_: {"paper": 1e-5, "quantile": 4e-5}[settings.controller]
-    )
     monkeypatch.setattr(benchmark, "sae_lens_loop", lambda settings: lambda x: None)
     found = benchmark.benchmark_training(repeats=1, n_batches=2)
     assert found["samples_per_second_topk"] == pytest.approx(64 / 0.002)
     assert found["samples_per_second_gba_dense_loop"] == pytest.approx(64 / 0.008)
     assert found["ratio_topk_to_dense_loop"] == pytest.approx(3)
+    assert found["ratio_topk_to_dense_loop_range"] == pytest.approx([1.5, 6])
     assert found["ratio_gba_to_dense_loop"] == pytest.approx(8)
     assert found["ratio_topk_to_sae_lens"] == pytest.approx(5)
     assert found["controller_share_of_topk_step_paper"] == pytest.approx(0.005)
     assert found["controller_share_of_topk_step_quantile"] == pytest.approx(0.02)
+    assert found["controller_share_of_topk_step_quantile_range"] == pytest.approx([0.01, 0.04])
+    assert not [name for name in found if "per_second_controller" in name]
     monkeypatch.setattr(benchmark, "sae_lens_loop", lambda settings: None)
     assert not [name for name in benchmark.benchmark_training(repeats=1, n_batches=2) if "sae_lens" in name]
+
+
+def test_the_controller_is_timed_over_one_whole_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is timed counts every step of a buffer and moves the biases at its end, with u of several batches."""
+    passed: list[tuple[Any, ...]] = []
+    remember = ControlledNetwork.remember
+    settings = benchmark._gba(controller="quantile", buffer_steps=7)
+    batches = [torch.randn(1, 64, 12) for _ in range(3)]
+    buffer = benchmark.controller_buffer(settings, batches)
+    monkeypatch.setattr(ControlledNetwork, "remember", lambda self, *all: passed.append(all) or remember(self, *all))
+    bias = inspect.getclosurevars(buffer).nonlocals["state"].parameters["bias"]
+    before = bias.clone()
+    buffer(batches[0])
+    assert [each[-1] for each in passed] == list(range(1, 8))
+    assert len({each[2].u.data_ptr() for each in passed}) == 3
+    assert (bias != before).any()
 
 
 def test_the_benchmark_runs_and_says_what_of() -> None:
@@ -92,8 +114,8 @@ def test_the_benchmark_runs_and_says_what_of() -> None:
         "n_features": 24, "d_model": 12, "n_neurons": 40, "batch_size": 64, "k": 3,
     }  # fmt: skip
     numbers = [value for name, value in found.items() if "ratio" in name or "per_second" in name or "share" in name]
-    assert len(numbers) >= 8
-    assert all(np.isfinite(value) and value > 0 for value in numbers)
+    assert len(numbers) >= 12
+    assert all((np.isfinite(value) & (np.array(value) > 0)).all() for value in numbers)
     assert 0 < found["gba_activity"] < 1
 
 

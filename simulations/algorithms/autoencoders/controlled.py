@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,90 +12,97 @@ from torch import Tensor
 
 from simulations.algorithms.autoencoders import controller
 from simulations.algorithms.autoencoders.controller import Buffer
-from simulations.algorithms.autoencoders.network import Reached, Seen, Tensors
+from simulations.algorithms.autoencoders.network import Seen, Tensors
+from simulations.algorithms.autoencoders.tail import Tail, middle
 from simulations.algorithms.autoencoders.tied_network import TiedNetwork
 
 SLACK, ON_TARGET = 1.25, 0.9  # the target is reached once 9 in 10 neurons fire at most 1.25 times as often as wanted
 
 
+CONSTANTS = {
+    "paper": ("gain", "gain_ratio", "dead_frequency"),
+    "quantile": ("relaxation",),
+    "quantile-below": ("relaxation", "dead_frequency"),
+}
+
+
 class ControlledNetwork(TiedNetwork):
     """A tied autoencoder that counts firings and, after every `buffer_steps` steps, moves its biases (Algorithm 1).
 
-    Its memory: `fired` and `top` of the buffer (R, M); `on_target`, the step at which the target was reached (R,), -1
-    before; `frequency_before` and `frequency_last`, those of the last two full buffers (R, M), and `mean_bias` (R,).
+    Its memory: `fired` of the buffer (R, M) and its `top` (R, M), or of a quantile controller its `tail` (R, depth, M);
+    `on_target`, the step at which the target was reached (R,), -1 before; `frequency_before` and `frequency_last`,
+    those of the last two full buffers (R, M), and `mean_bias` (R,).
     """
 
     def __init__(self, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(cells, device, dtype)
-        self.groups = controller.groups(self.cells, device, dtype)
+        self._host = controller.groups(self.cells, torch.device("cpu"), dtype)
+        self.groups = self._host._replace(member=self._host.member.to(device), target=self._host.target.to(device))
         first = self.settings
-        if first.controller != "paper":
-            self.rows_back = min(controller.MOST_ROWS, first.buffer_steps * first.batch_size)
+        self.keeps_u = first.controller != "paper"
+        if self.keeps_u:
+            self.tail = Tail(self._host, first.buffer_steps * first.batch_size, device, dtype)
+
+    @cached_property
+    def _constants(self) -> list[Tensor]:
+        """What the controller is set to, (R, 1) each: made once, for a GPU waits where numbers are sent to it."""
+        return [self.value(name) for name in CONSTANTS[self.settings.controller]]
 
     def calibrate(self, parameters: Tensors, rows: Callable[[int], Tensor]) -> None:
         """Start neurons at the quantile of u that gives their target, at most `start_frequency`, where there is one."""
-        wanted = [each.start_frequency for each in self.cells]
-        calibrated = [r for r, each in enumerate(wanted) if each is not None]
-        if not calibrated:
-            return
-        most = torch.tensor([[each or 1.0] for each in wanted], device=self.device, dtype=self.dtype)
-        groups = self.groups._replace(target=self.groups.target.minimum(most))
-        bias = parameters["bias"]
-        nothing, all_the_way = torch.zeros_like(bias), torch.ones_like(bias[:, :1])
-        known = {r: rows(r)[-controller.MOST_ROWS :] for r in calibrated}
-        of = self._of([known.get(r, known[calibrated[0]]) for r in range(len(wanted))], parameters)
-        moved = controller.quantile(
-            bias, Buffer(1, nothing, nothing), groups, of, controller.MOST_ROWS, all_the_way, nothing, below=False
-        )
-        bias[calibrated] = moved[calibrated]
+        for r, cell in enumerate(self.cells):
+            if cell.start_frequency is None:
+                continue
+            W, bias, x = parameters["weights"][r], parameters["bias"][r], rows(r)[-controller.MOST_ROWS :]
+            most = torch.tensor(cell.start_frequency, dtype=self.dtype)
+            of, wanted = self._host._replace(target=self._host.target.minimum(most)), torch.zeros_like(bias)
+            for start, stop, n_rows, count in controller.segments(of, r, len(x)):
+                centred = x[-n_rows:] - parameters["pre_bias"][r]
+                wanted[start:stop] = -middle((W[start:stop] @ centred.T).T, count)  # a neuron's samples side by side
+            bias.copy_(controller.quantile(bias, wanted, torch.ones_like(bias)))
 
     def memory(self, parameters: Tensors) -> Tensors:
         """Return an empty buffer."""
-        names = ("fired", "top", "frequency_before", "frequency_last")
-        never = torch.full((len(self.cells),), -1, device=self.device)
         bias = parameters["bias"]
-        return {name: torch.zeros_like(bias) for name in names} | {"on_target": never, "mean_bias": bias.mean(1)}
+        names = ("fired", "frequency_before", "frequency_last", *(() if self.keeps_u else ("top",)))
+        found = {name: torch.zeros_like(bias) for name in names} | {"mean_bias": bias.mean(1)}
+        found["on_target"] = torch.full((len(self.cells),), -1, device=self.device)
+        return found | ({"tail": self.tail.empty(bias)} if self.keeps_u else {})
 
-    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, reached: Reached) -> None:
+    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, step: int) -> None:
         """Add what a batch saw to the buffer; when it is full, move the biases and empty it."""
         memory["fired"].add_(seen.fired)
-        torch.maximum(memory["top"], seen.top, out=memory["top"])
-        if reached.step % self.settings.buffer_steps == 0:
-            self.control(parameters, memory, rows * self.settings.buffer_steps, reached)
+        left = -step % self.settings.buffer_steps
+        if not self.keeps_u:
+            torch.maximum(memory["top"], seen.top, out=memory["top"])
+        else:
+            assert seen.u is not None
+            self.tail.add(memory["tail"], seen.u, left * rows)
+        if not left:
+            self.control(parameters, memory, rows * self.settings.buffer_steps, step)
 
-    def control(self, parameters: Tensors, memory: Tensors, samples: int, reached: Reached) -> None:
+    def control(self, parameters: Tensors, memory: Tensors, samples: int, step: int) -> None:
         """Move every bias, after `samples` samples, empty the buffer, and note whether the target is reached."""
-        buffer = Buffer(samples, memory["fired"], memory["top"])
-        parameters["bias"].copy_(self._moved(parameters, buffer, reached))
+        parameters["bias"].copy_(self._moved(parameters["bias"], memory, samples))
         memory["mean_bias"].copy_(parameters["bias"].mean(1))
-        frequency = buffer.fired / buffer.samples
+        frequency = memory["fired"] / samples
         share = (frequency <= SLACK * self.groups.target).to(frequency.dtype).mean(1)
-        memory["on_target"].masked_fill_((share >= ON_TARGET) & (memory["on_target"] < 0), reached.step)
+        memory["on_target"].masked_fill_((share >= ON_TARGET) & (memory["on_target"] < 0), step)
         memory["frequency_before"].copy_(memory["frequency_last"])
         memory["frequency_last"].copy_(frequency)
         memory["fired"].zero_()
-        memory["top"].zero_()
+        if self.keeps_u:
+            memory["tail"].fill_(self.tail.least)
+        else:
+            memory["top"].zero_()
 
-    def _moved(self, parameters: Tensors, buffer: Buffer, reached: Reached) -> Tensor:
-        bias, settings = parameters["bias"], self.settings
-        if settings.controller == "paper":
-            gain, ratio, dead = map(self.value, ("gain", "gain_ratio", "dead_frequency"))
-            return controller.paper(bias, buffer, self.groups, gain, ratio, dead)
-        below = settings.controller == "quantile-below"
-        dead = self.value("dead_frequency") if below else torch.zeros_like(bias[:, :1])
-        available, latest = self.rows_back, self._of(reached.recent(self.rows_back), parameters)
-        return controller.quantile(
-            bias, buffer, self.groups, latest, available, self.value("relaxation"), dead, below=below
-        )
-
-    def _of(self, x: Sequence[Tensor] | Tensor, parameters: Tensors) -> Callable[[int, int, int, int], Tensor]:
-        """Return a function (replica, rows, start, stop) -> u of the last rows of x (rows, d) of each replica."""
-
-        def pre_activations(replica: int, rows: int, start: int, stop: int) -> Tensor:
-            centred = x[replica][-rows:] - parameters["pre_bias"][replica]
-            return (parameters["weights"][replica, start:stop] @ centred.T).T  # a neuron's samples side by side
-
-        return pre_activations
+    def _moved(self, bias: Tensor, memory: Tensors, samples: int) -> Tensor:
+        if not self.keeps_u:
+            buffer = Buffer(samples, memory["fired"], memory["top"])
+            return controller.paper(bias, buffer, self.groups, *self._constants)
+        relaxation, *dead = self._constants
+        moved = controller.quantile(bias, self.tail.biases(memory["tail"], bias), relaxation)
+        return controller.below(bias, moved, memory["fired"] / samples, self.groups.target, *dead) if dead else moved
 
     def targets(self, r: int) -> Tensor:
         """Return the target frequency of each neuron (M,)."""

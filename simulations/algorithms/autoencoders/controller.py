@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from simulations.algorithms.autoencoders.selection import order_statistics
-from simulations.algorithms.compiled import AVAILABLE
 
 HITS = 8  # samples above the threshold that a quantile is taken from
 LEAST_ROWS, MOST_ROWS = 64, 2_048  # samples that a quantile is taken from
@@ -74,45 +71,35 @@ def quantile_rows(frequency: float) -> int:
     return int(min(MOST_ROWS, max(LEAST_ROWS, math.ceil(HITS / frequency))))
 
 
-def quantile(
-    bias: Tensor,
-    buffer: Buffer,
-    of: Groups,
-    pre_activations: Callable[[int, int, int, int], Tensor],
-    n_rows: int,
-    relaxation: Tensor,
-    dead: Tensor,
-    *,
-    below: bool,
-) -> Tensor:
+class Segment(NamedTuple):
+    """Neurons start to stop, of one target: how many samples their quantile is taken from, and how many lie above."""
+
+    start: int
+    stop: int
+    rows: int
+    above: int
+
+
+def segments(of: Groups, r: int, n_rows: int) -> list[Segment]:
+    """Return the segments of replica r, in order, where `n_rows` samples can be had; groups are on a CPU."""
+    starts = [0, *(torch.nonzero(of.member[r].diff())[:, 0] + 1).tolist()]
+    found = []
+    for start, stop in zip(starts, [*starts[1:], of.member.shape[1]], strict=True):
+        frequency = float(of.target[r, start])
+        rows = min(n_rows, quantile_rows(frequency))
+        above = min(max(round(frequency * rows), 1), rows - 1) if rows > 1 else 1
+        found.append(Segment(start, stop, rows, above))
+    return found
+
+
+def quantile(bias: Tensor, wanted: Tensor, relaxation: Tensor) -> Tensor:
     """Return the biases after a step of `relaxation` (R, 1) towards the quantile of u that gives the target frequency.
 
-    Ours: b_m <- b_m + relaxation (-q_m - b_m), q_m between the two order statistics of u around the share p_k, clipped
-    to [-1, 0].  `pre_activations(r, rows, start, stop)` returns u (rows, stop - start) of the last `rows` samples, at
-    most `n_rows`, of neurons start to stop of replica r.  With `below` a neuron that fires less than its target, but
-    not less than `dead`, keeps its bias, as in the paper.
+    Ours: b_m <- b_m + relaxation (-q_m - b_m), clipped to [-1, 0]; `wanted` are -q_m (R, M), of tail.Tail.
     """
-    wanted = bias.clone()
-    for r in range(len(bias)):
-        boundaries = torch.nonzero(of.member[r].diff())[:, 0].tolist()
-        starts = [0, *(each + 1 for each in boundaries)]
-        for start, stop in zip(starts, [*starts[1:], bias.shape[1]], strict=True):
-            frequency = float(of.target[r, start])
-            u = pre_activations(r, min(n_rows, quantile_rows(frequency)), start, stop)
-            count = min(max(round(frequency * len(u)), 1), len(u) - 1) if len(u) > 1 else 1
-            wanted[r, start:stop] = -_around(u, count)
-    moved = (bias + relaxation * (wanted - bias)).clamp(-1, 0)
-    if not below:
-        return moved
-    frequency_seen = buffer.fired / buffer.samples
-    return torch.where((frequency_seen > of.target) | (frequency_seen < dead), moved, bias)
+    return (bias + relaxation * (wanted - bias)).clamp(-1, 0)
 
 
-def _around(u: Tensor, count: int) -> Tensor:
-    """Return the middle (M,) between the count-th largest of each column of u (N, M) and the next one, if there is."""
-    if u.device.type == "cpu" and AVAILABLE:
-        both = u.new_empty(u.shape[1], 2)
-        order_statistics(u.T.contiguous().numpy(), count, both.numpy())
-        return both.sum(1) / 2
-    largest = u.topk(min(count + 1, len(u)), dim=0).values
-    return (largest[count - 1] + largest[-1]) / 2
+def below(bias: Tensor, moved: Tensor, frequency: Tensor, target: Tensor, dead: Tensor) -> Tensor:
+    """Return `moved` where a neuron fires more than its target, or less than `dead` (R, 1), else its bias (R, M)."""
+    return torch.where((frequency > target) | (frequency < dead), moved, bias)

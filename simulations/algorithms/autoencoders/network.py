@@ -18,12 +18,16 @@ FROZEN, AT_MEAN = ("zero", "mean"), ("mean", "learned-mean")  # of the setting p
 
 
 class Seen(NamedTuple):
-    """What a batch saw: mean loss (R,), firings (R, M), largest y or code or 0 (R, M), active entries (0 on CUDA)."""
+    """What a batch saw: mean loss (R,), firings (R, M), largest y or code or 0 (R, M), active entries (0 on CUDA).
+
+    And u (R, B, M), where the network asks for it.
+    """
 
     loss: Tensor
     fired: Tensor
     top: Tensor
     n_active: int
+    u: Tensor | None = None
 
 
 class Export(NamedTuple):
@@ -34,20 +38,8 @@ class Export(NamedTuple):
     more: dict[str, Any]
 
 
-class Reached(NamedTuple):
-    """Where training is: the number of steps done, and `recent(n_rows)`, x (R, rows, d) of the latest batches."""
-
-    step: int
-    recent: Callable[[int], Tensor]
-
-
 class Network:
-    """An autoencoder of R replicas, `cells`, that differ in `batch_axes` only.
-
-    `rows_back` is how many of the latest samples `remember` may ask for.
-    """
-
-    rows_back = 0
+    """An autoencoder of R replicas, `cells`, that differ in `batch_axes` only."""
 
     def __init__(self, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
         self.cells, self.device, self.dtype = list(cells), device, dtype
@@ -115,8 +107,8 @@ class Network:
             total = total + each.flatten(1).sum(1)
         return total
 
-    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, reached: Reached) -> None:
-        """Take note, in place, of what a batch of `rows` saw; may move parameters that no gradient moves."""
+    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, step: int) -> None:
+        """Take note, in place, of what a batch of `rows` saw, the `step`-th; may move what no gradient moves."""
 
     def results(self, memory: Tensors, r: int) -> dict[str, Any]:
         """Return the own results of replica r, by column."""

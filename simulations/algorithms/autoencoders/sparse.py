@@ -136,20 +136,21 @@ def batch_floor(y: Array, count: int, guess: float) -> tuple[float, int]:
 
 
 def sparse_gradients(
-    parameters: Parameters, gate: Gate, x: Tensor, guess: float = 0.0
+    parameters: Parameters, gate: Gate, x: Tensor, guess: float = 0.0, keep: bool = False
 ) -> tuple[Gradients, Seen, float]:
-    """Return what model.dense_gradients returns, replica by replica on a CPU, and the floor of batchtopk.
+    """Return what tied.dense_gradients returns, replica by replica on a CPU, and the floor of batchtopk.
 
     `guess` is a floor below which no entry is expected to be active: a wrong one costs time only.
     """
     gradients = Gradients(*(torch.zeros_like(each) for each in parameters))
     theta = torch.zeros_like(parameters.bias)
     fired, top = torch.zeros_like(parameters.bias), torch.zeros_like(parameters.bias)
+    kept = x.new_empty(*x.shape[:2], theta.shape[1]) if keep else None
     losses, n_active, floor = [], 0, 0.0
     kind = {"l1": L1, "jumprelu": TANH if gate.tanh else L0}.get(gate.algorithm, NO_PENALTY)
     for r in range(len(x)):
         W, a, b, b_pre = (each[r] for each in parameters)
-        u = (x[r] - b_pre) @ W.T
+        u = torch.mm(x[r] - b_pre, W.T, out=None if kept is None else kept[r])
         k, ties = gate.k[r], 0
         if gate.algorithm == "batchtopk":
             (floor, ties), k = batch_floor((u + b).numpy(), k * len(u), guess), 0
@@ -169,4 +170,4 @@ def sparse_gradients(
     for each in gradients:
         each.div_(rows)
     loss = torch.tensor(losses, dtype=x.dtype) / rows
-    return gradients, Seen(loss, fired, top, n_active), floor
+    return gradients, Seen(loss, fired, top, n_active, kept), floor

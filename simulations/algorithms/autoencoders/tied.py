@@ -74,8 +74,11 @@ def pre_activations(parameters: Parameters, x: Tensor) -> Tensor:
     return torch.bmm(x - parameters.pre_bias[:, None], parameters.weights.transpose(1, 2))
 
 
-def dense_gradients(parameters: Parameters, gate: Gate, x: Tensor) -> tuple[Gradients, Seen]:
-    """Return the gradients of the mean loss over x (R, B, d), by five dense products: any device, many replicas."""
+def dense_gradients(parameters: Parameters, gate: Gate, x: Tensor, keep: bool = False) -> tuple[Gradients, Seen]:
+    """Return the gradients of the mean loss over x (R, B, d), by five dense products: any device, many replicas.
+
+    What is seen holds u, where that is to be kept.
+    """
     W, a, b, b_pre = parameters
     rows = x.shape[1]
     centred = x - b_pre[:, None]
@@ -98,7 +101,8 @@ def dense_gradients(parameters: Parameters, gate: Gate, x: Tensor) -> tuple[Grad
         bias = (height * near).sum(1)
     loss = error.square().sum((1, 2)) / (2 * rows)
     fired = active.to(y.dtype).sum(1)
-    seen = Seen(loss, fired, (y * active).amax(1), int(fired.sum()) if x.device.type == "cpu" else 0)
+    n_active = int(fired.sum()) if x.device.type == "cpu" else 0
+    seen = Seen(loss, fired, (y * active).amax(1), n_active, u if keep else None)
     return Gradients(weights / rows, scale / rows, bias / rows, pre_bias / rows), seen
 
 

@@ -26,6 +26,8 @@ THRESHOLD_ROWS = 1_024  # a batch of batchtopk when it is measured
 class TiedNetwork(Network):
     """The tied autoencoder of a gate: on a CPU by the compiled sparse step, unless `evaluation` is dense."""
 
+    keeps_u = False  # whether what a batch saw includes u
+
     def __init__(self, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(cells, device, dtype)
         self.gate = Gate(self.cells, device, dtype)
@@ -57,9 +59,9 @@ class TiedNetwork(Network):
         """Return the gradients of the mean loss over x (R, B, d) and what was seen; its loss is without penalty."""
         own = Parameters(**parameters)
         if self.sparse and self.settings.evaluation != "dense":
-            gradients, seen, self._floor = sparse_gradients(own, self.gate, x, FLOOR_SHARE * self._floor)
+            gradients, seen, self._floor = sparse_gradients(own, self.gate, x, FLOOR_SHARE * self._floor, self.keeps_u)
         else:
-            gradients, seen = dense_gradients(own, self.gate, x)
+            gradients, seen = dense_gradients(own, self.gate, x, self.keeps_u)
         return gradients._asdict(), seen
 
     def project(self, parameters: Tensors) -> Tensor:

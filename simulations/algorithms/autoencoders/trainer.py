@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulations.algorithms.autoencoders.network import Network, Reached, Seen, Tensors
+from simulations.algorithms.autoencoders.network import Network, Seen, Tensors
 from simulations.algorithms.base import Job, Trace
 from simulations.base.streams import stream
 from simulations.data.sampling import initial_directions
@@ -42,14 +42,13 @@ class State:
 class Problem:
     """What training does not change: settings and data per replica (replicas of a source share one), and the network.
 
-    `means` holds the mean of x of each replica, `kept` the latest batches by step.
+    `means` holds the mean of x of each replica.
     """
 
     cells: Sequence[Any]
     views: Sequence[View]
     means: Sequence[Array]
     network: Network
-    kept: dict[int, Tensor] = field(default_factory=dict)
     _held_out: dict[int, Tensor] = field(default_factory=dict)
     _calibration: dict[int, Tensor] = field(default_factory=dict)
 
@@ -154,27 +153,12 @@ def clipped(gradients: Tensors, norm: float) -> Tensors:
 
 
 def inputs(given: Problem, step: int) -> Tensor:
-    """Return x (R, B, d) of a step; replicas of one source see the same.  Keeps what may be asked for again."""
-    if step in given.kept:
-        return given.kept[step]
+    """Return x (R, B, d) of a step; replicas of one source see the same."""
     size = given.cells[0].batch_size
     rows = {key: each.batch(step, size) for key, each in given.distinct.items()}
     if len(rows) == 1:
-        x = rows[id(given.views[0])][None].expand(len(given.cells), -1, -1)
-    else:
-        x = torch.stack([rows[id(each)] for each in given.views])
-    steps_back = -(-given.network.rows_back // size)
-    if steps_back:
-        given.kept[step] = x
-        for old in [each for each in given.kept if each <= step - steps_back]:
-            del given.kept[old]
-    return x
-
-
-def recent(given: Problem, step: int, n_rows: int) -> Tensor:
-    """Return x (R, rows, d) of the steps before `step` that hold at least n_rows, in order."""
-    steps = -(-n_rows // given.cells[0].batch_size)
-    return torch.cat([inputs(given, each) for each in range(max(0, step - steps), step)], dim=1)
+        return rows[id(given.views[0])][None].expand(len(given.cells), -1, -1)
+    return torch.stack([rows[id(each)] for each in given.views])
 
 
 def step(state: State, given: Problem, x: Tensor) -> Seen:
@@ -196,8 +180,7 @@ def step(state: State, given: Problem, x: Tensor) -> Seen:
     state.step += 1
     bad = ~torch.isfinite(total) & (state.diverged < 0)
     state.diverged.masked_fill_(bad, state.step)
-    reached = Reached(state.step, lambda n_rows: recent(given, state.step, n_rows))
-    network.remember(parameters, state.memory, seen, x.shape[1], reached)
+    network.remember(parameters, state.memory, seen, x.shape[1], state.step)
     return seen
 
 
@@ -256,8 +239,6 @@ def run(state: State, given: Problem, trace: Trace, after: After | None = None) 
     settings = given.cells[0]
     wanted = set(evaluation_steps(settings)) - set(trace.steps)
     clock = Clock(given.network.device, trace.seconds[-1] if trace.seconds else 0.0)
-    for earlier in range(max(0, state.step - -(-given.network.rows_back // settings.batch_size)), state.step):
-        inputs(given, earlier)
     x = inputs(given, state.step) if state.step < settings.n_steps else None
     if x is not None:
         given.network.gradients(state.parameters, state.memory, x)

@@ -25,7 +25,7 @@ from simulations.algorithms.autoencoders.base import (
     penalty,
     schedule,
 )
-from simulations.algorithms.autoencoders.network import Export, Network, Reached, Seen, Tensors
+from simulations.algorithms.autoencoders.network import Export, Network, Seen, Tensors
 from simulations.algorithms.base import register
 from simulations.base import checks
 from simulations.base.settings import setting
@@ -75,7 +75,7 @@ class UntiedNetwork(Network):
         """Return that no step is done."""
         return {"done": parameters["bias"].new_zeros(len(self.cells))}
 
-    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, reached: Reached) -> None:
+    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, step: int) -> None:
         """Count the steps, on which the weight of the penalty depends."""
         memory["done"].add_(1)
 

@@ -21,7 +21,6 @@ from simulations.algorithms.autoencoders.base import Autoencoder, k_setting, pre
 from simulations.algorithms.autoencoders.network import (
     Export,
     Network,
-    Reached,
     Seen,
     Tensors,
     across,
@@ -114,7 +113,7 @@ class UntiedTopKNetwork(Network):
         norm = unit_rows(parameters["decoder"])
         return super().project(parameters) + norm.sum((1, 2))
 
-    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, reached: Reached) -> None:
+    def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, step: int) -> None:
         """Count the samples since each latent fired."""
         memory["silent"].add_(rows).masked_fill_(seen.fired > 0, 0)
 

@@ -19,7 +19,7 @@ from sae_lens.saes.sae import TrainStepInput, TrainStepOutput
 from torch import Tensor, nn
 
 from simulations.algorithms.autoencoders.controlled import ControlledNetwork
-from simulations.algorithms.autoencoders.network import AT_MEAN, FROZEN, Reached, Seen
+from simulations.algorithms.autoencoders.network import AT_MEAN, FROZEN, Seen
 from simulations.algorithms.kinds.bias_adaptation import BA, GBA, Controlled
 
 MEMORY = "control_"  # what the controller remembers, as buffers of that prefix
@@ -131,7 +131,6 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
         self.register_buffer("steps_done", torch.tensor(0, device=self.device))
         for name, each in self._network(1).memory(self._replica()).items():
             self.register_buffer(MEMORY + name, each)
-        self._recent: list[Tensor] = []
         self._seen: tuple[Seen, int] | None = None
 
     @property
@@ -177,9 +176,7 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
         with torch.no_grad():
             top = ((u + self.b_enc) * (codes != 0)).amax(0).clamp(min=0)
             fired = (codes != 0).to(top).sum(0)
-            self._seen = Seen(loss.detach()[None], fired[None], top[None], 0), len(x)
-            if rows := self._network(len(x)).rows_back:
-                self._recent = [*self._recent, x.detach() / self.input_norm][-rows // len(x) :]
+            self._seen = Seen(loss.detach()[None], fired[None], top[None], 0, u.detach()[None]), len(x)
         return TrainStepOutput(
             sae_in=x, sae_out=output, feature_acts=codes, hidden_pre=u, loss=loss, losses={"mse_loss": raw}
         )
@@ -225,8 +222,7 @@ class ControlledTrainingSAE(TrainingSAE):  # type: ignore[misc]
         self.steps_done += 1
         network = self._network(rows)
         memory = {name.removeprefix(MEMORY): each for name, each in self.named_buffers() if name.startswith(MEMORY)}
-        reached = Reached(int(self.steps_done), lambda n_rows: torch.cat(self._recent)[-n_rows:][None])
-        network.remember(self._replica(), memory, seen, rows, reached)
+        network.remember(self._replica(), memory, seen, rows, int(self.steps_done))
 
     def process_state_dict_for_saving_inference(self, state_dict: dict[str, Any]) -> None:
         """Turn the state, whose last step the controller sees now, into that of a JumpReLU on raw x."""

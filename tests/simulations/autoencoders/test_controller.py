@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from simulations.algorithms.autoencoders import controller
 from simulations.algorithms.autoencoders.controller import Buffer, Groups
-from simulations.algorithms.autoencoders.selection import order_statistics
+from simulations.algorithms.autoencoders.tail import Tail
 from simulations.algorithms.base import algorithm_class
 
 CPU, F64 = torch.device("cpu"), torch.float64
@@ -189,18 +188,15 @@ def test_replicas_with_other_groups_equal_single_ones() -> None:
 # The quantile rules
 
 
-def seen(u: Tensor) -> Callable[[int, int, int, int], Tensor]:
-    """Return the latest rows of u (R, N, M), as the trainer does."""
-    return lambda r, rows, start, stop: u[r, -rows:, start:stop]
-
-
 def quantile(u: Tensor, bias: Tensor, of: Groups, relaxation: float = 1.0, **given: Any) -> Tensor:
-    fired = (u + bias[:, None] > 0).to(F64).sum(1)
-    buffer = Buffer(u.shape[1], fired, torch.zeros_like(fired))
-    return controller.quantile(
-        bias, buffer, of, seen(u), given.pop("n_rows", u.shape[1]), column(*[relaxation] * len(u)),
-        column(*[given.pop("dead", 1e-6)] * len(u)), below=given.pop("below", False),
-    )  # fmt: skip
+    tail = Tail(of, given.pop("n_rows", u.shape[1]), CPU, F64)
+    kept = tail.empty(bias)
+    tail.add(kept, u, 0)
+    moved = controller.quantile(bias, tail.biases(kept, bias), column(*[relaxation] * len(u)))
+    if not given.pop("below", False):
+        return moved
+    frequency = (u + bias[:, None] > 0).to(F64).mean(1)
+    return controller.below(bias, moved, frequency, of.target, column(*[given.pop("dead", 1e-6)] * len(u)))
 
 
 def gaussian(seed: int, *shape: int, scale: float = 0.2) -> Tensor:
@@ -226,24 +222,6 @@ def test_quantile_makes_the_share_exact(seed: int, n_rows: int, n_neurons: int) 
             above = int((used + after[r, m] > 0).sum())
             # Continuous values have no ties, so the count is exact, unless the bias would have to be positive.
             assert above == wanted if after[r, m] < 0 else above <= wanted
-
-
-@settings(max_examples=80, deadline=None)
-@given(
-    seed=st.integers(0, 10_000),
-    n_rows=st.integers(1, 200),
-    share=st.floats(0, 1),
-    ties=st.booleans(),
-    dtype=st.sampled_from(["float32", "float64"]),
-)
-def test_order_statistics_are_torchs(seed: int, n_rows: int, share: float, ties: bool, dtype: str) -> None:
-    y = np.random.default_rng([seed, 8]).standard_normal((3, n_rows)).astype(dtype)
-    y = np.round(y) if ties else y
-    count = max(1, round(share * (n_rows - 1)))
-    both = np.empty((3, 2), dtype)
-    order_statistics(y, count, both)
-    largest = torch.from_numpy(y).topk(min(count + 1, n_rows), dim=1).values
-    assert both.tolist() == largest[:, [min(count, n_rows) - 1, -1]].tolist()
 
 
 def test_quantile_takes_enough_rows_and_no_more_than_it_needs() -> None:

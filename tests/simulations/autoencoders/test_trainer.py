@@ -27,7 +27,6 @@ from trained_helper import (
 )
 
 from simulations.algorithms.autoencoders import trainer
-from simulations.algorithms.autoencoders.network import Reached
 from simulations.algorithms.base import Job
 from simulations.data.model import Model
 from theory.closed_forms import cap_probability
@@ -190,7 +189,7 @@ def test_constants_of_the_controller_are_exact_in_float64() -> None:
     state, given = started(small("gba", n_groups=1, gain=0.1, initial_bias=0.0))
     state.memory["fired"].fill_(10)
     state.memory["top"].fill_(0.5)
-    given.network.control(state.parameters, state.memory, 10, Reached(4, never))  # type: ignore[attr-defined]
+    given.network.control(state.parameters, state.memory, 10, 4)  # type: ignore[attr-defined]
     np.testing.assert_allclose(tied(state).bias, -0.05, rtol=1e-15)  # a float64 ulp or two
 
 
@@ -200,7 +199,7 @@ def test_on_target_is_the_first_update_with_nine_in_ten_near_it() -> None:
         state.memory["fired"].fill_(50)  # 0.5 = 1.25 * 0.4 still counts as near
         state.memory["fired"][0, :n_over] = 51
         state.memory["top"].fill_(1)
-        given.network.control(state.parameters, state.memory, 100, Reached(step, never))  # type: ignore[attr-defined]
+        given.network.control(state.parameters, state.memory, 100, step)  # type: ignore[attr-defined]
         assert state.memory["on_target"].tolist() == [reached]
     assert torch.equal(state.memory["frequency_last"], torch.full((1, 30), 0.5, dtype=F64))
     assert state.memory["frequency_before"][0, :4].tolist() == [0.51, 0.51, 0.51, 0.5]
