@@ -51,7 +51,8 @@ def critical_dimensions(table: pd.DataFrame) -> pd.DataFrame:
 def plot(rows: pd.DataFrame) -> Figure:
     """Return critical p, width of the transition and critical d over n; filled: centred data, hollow: not centred.
 
-    Crosses, joined, are predictions without simulation (theory.prediction), dotted lines have the theorem's exponents.
+    Crosses, joined, are predictions without simulation (theory.prediction), dotted lines have the theorem's exponents;
+    of the critical d, at whose p = 1/n the theorem allows every d, that of the paper's picture of the upper edge.
     Dash-dotted is the width that stays as n -> infinity, centred.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
@@ -75,7 +76,7 @@ def plot(rows: pd.DataFrame) -> Figure:
         style = {"color": "0.2", "marker": "o", "markersize": 3.2, "linewidth": 1.1}
         right.plot(part["n_features"], part["critical"], **(style | _face(bool(center), "0.2")))
         if center:
-            _exponent(right, part, CRITICAL_DIMENSION_EXPONENT, "0.4")
+            _exponent(right, part, CRITICAL_DIMENSION_EXPONENT, "0.4", dashes=(0, (4, 1.5)))
     for axes in (left, middle, right):
         if any(np.isfinite(np.asarray(line.get_ydata(), dtype=float)).any() for line in axes.lines):
             axes.set_yscale("log")  # where nothing crosses there is nothing to scale
@@ -85,13 +86,16 @@ def plot(rows: pd.DataFrame) -> Figure:
     _decorate(right, "critical $d$ ($s = 3$, $p = 1/n$)", sizes)
     where = ("where the learnable fraction passes 1/2", "$\\tau$ = 0.9", checks.counts(table, T="n_steps"))
     notes = checks.title(*where, checks.share_of_n(table, "n_samples", "N"))
-    heading(figure, f"Do critical p and d move with n as the theorem's band?{answer(points, critical)}", notes)
+    heading(figure, f"Do critical p and d move with n as the band?{answer(points, critical)}", notes)
     legend_below(figure, _legend(styles), 4)
     return figure
 
 
 def answer(points: pd.DataFrame, dimensions: pd.DataFrame) -> str:
-    """Return in words the powers of n of the critical p and d, beside those of the theorem, of centred data if any."""
+    """Return in words the powers of n of the critical p and d, beside those of the theorem and of the paper's picture.
+
+    Of centred data if any.
+    """
     told, theorem, apart = [], {}, []
     points, dimensions = (each[each["center"] == each["center"].max()] for each in (points, dimensions))
     slopes = {s: _slope(part) for s, part in points.groupby("sparsity")}
@@ -102,7 +106,7 @@ def answer(points: pd.DataFrame, dimensions: pd.DataFrame) -> str:
         told.append(f"p ~ {_powers(known.values())} (theorem: {_powers(theorem.values())})")
     if np.isfinite(slope := _slope(dimensions)):
         apart.append(abs(slope - CRITICAL_DIMENSION_EXPONENT) > APART)
-        told.append(f"d ~ {_powers([slope])} ({_powers([CRITICAL_DIMENSION_EXPONENT])})")
+        told.append(f"d ~ {_powers([slope])} (picture: {_powers([CRITICAL_DIMENSION_EXPONENT])})")
     verdict = " No:" if all(apart) else " Yes:" if not any(apart) else ""
     return f"{verdict} {', '.join(told)}" if told else ""
 
@@ -132,12 +136,12 @@ def _prediction(axes: Axes, part: pd.DataFrame, colour: Any) -> None:
     axes.plot(part["n_features"], p, color=colour, marker="x", markersize=4.5, linestyle="-", linewidth=0.5, zorder=3)
 
 
-def _exponent(axes: Axes, part: pd.DataFrame, exponent: float, colour: Any) -> None:
-    """Draw the theorem's power of n through the first measured point."""
+def _exponent(axes: Axes, part: pd.DataFrame, exponent: float, colour: Any, dashes: Any = ":") -> None:
+    """Draw a power of n, the theorem's unless dashed, through the first measured point."""
     known = part.dropna(subset=["critical"])
     if len(known) > 1:
         n = known["n_features"].to_numpy(dtype=float)
-        axes.plot(n, known["critical"].iloc[0] * (n / n[0]) ** exponent, color=colour, linewidth=0.8, linestyle=":")
+        axes.plot(n, known["critical"].iloc[0] * (n / n[0]) ** exponent, color=colour, linewidth=0.8, linestyle=dashes)
 
 
 def _floor(axes: Axes, part: pd.DataFrame, colour: Any) -> None:
@@ -168,5 +172,6 @@ def _legend(styles: dict[Any, dict[str, Any]]) -> list[Line2D]:
         Line2D([], [], marker="o", label="not centred", **(grey | _face(False, "0.2"))),
         Line2D([], [], label="predicted", **(grey | {"marker": "x", "linestyle": "", "markersize": 4.5})),
         Line2D([], [], color="0.4", linewidth=0.8, linestyle=":", label="theorem's exponent"),
+        Line2D([], [], color="0.4", linewidth=0.8, linestyle=(0, (4, 1.5)), label="the paper's picture"),
         Line2D([], [], color="0.4", linewidth=0.9, linestyle="-.", label=r"width at $n \to \infty$, centred"),
     ]

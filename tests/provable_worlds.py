@@ -121,8 +121,14 @@ def below_three(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
     return frame(rows())
 
 
+NOISE = 0.1  # times 1/sqrt(n), of the largest rho_2 of a sample
+
+
 def _clusters(rng: Rng, seeds: Sequence[int], sizes: Sequence[tuple[int, int]], critical: Any) -> pd.DataFrame:
-    """Rows of clusters (n, size), in which half is lost at rho = critical(n, size, luck) with the luck of the seed."""
+    """Rows of clusters (n, size), in which half is lost at rho = critical(n, size, luck) with the luck of the seed.
+
+    The largest rho_2 of the sample is NOISE / sqrt(n) more than the law's.
+    """
 
     def rows() -> Iterator[dict[str, Any]]:
         for seed in seeds:
@@ -134,9 +140,16 @@ def _clusters(rng: Rng, seeds: Sequence[int], sizes: Sequence[tuple[int, int]], 
                     rho = cluster_cooccurrence(n, SPARSITY, size, q)
                     rate = 0.8 / (1 + ((rho - none) / (at - none)) ** 3) if at > none else 0.0
                     yield {"seed": seed, "n_features": n, "sparsity": SPARSITY, "feature_recovery_rate": rate,
-                           "support_law": f"clusters:{size}:{q:.5f}"}  # fmt: skip
+                           "support_law": f"clusters:{size}:{q:.5f}",
+                           "measured_cooccurrence": rho + NOISE / math.sqrt(n)}  # fmt: skip
 
     return frame(rows())
+
+
+def many_partners_realised(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """Half is lost where the largest rho_2 of the sample is 2^effect / sqrt(n), for clusters of n/32."""
+    sizes = ((128, 4), (256, 8), (512, 16))
+    return _clusters(rng, seeds, sizes, lambda n, size, luck: (2 ** (effect + 4 * luck) - NOISE) / math.sqrt(n))
 
 
 def many_partners(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ effect given, of the size that the claim's test returns.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -242,8 +243,8 @@ def frontier(other: str) -> World:
     return world
 
 
-def consistency(column: str, rival: str) -> World:
-    """GBA and a rival, each at the best of its search."""
+def consistency(column: str, rival: str, ours: str = "gba") -> World:
+    """GBA, or another, and a rival, each at the best of its search."""
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
@@ -251,7 +252,7 @@ def consistency(column: str, rival: str) -> World:
                 luck = 0.2 * rng.standard_normal()
                 yield {
                     "seed": seed,
-                    "arm": "gba, trial 4",
+                    "arm": f"{ours}, trial 4",
                     column: 0.4 + luck + effect + BETWEEN * rng.standard_normal(),
                 }
                 yield {"seed": seed, "arm": f"{rival}, trial 2", column: 0.4 + luck}
@@ -262,7 +263,10 @@ def consistency(column: str, rival: str) -> World:
 
 
 def tuning(rival: str = "") -> World:
-    """Recovery `effect` of the winner's over choices; with a rival, `effect` more than the half that it keeps."""
+    """Recovery `effect` of the winner's over the worst knob; with a rival, `effect` more than the half that it keeps.
+
+    Other knobs do less harm, the more of them the less a mean would tell.
+    """
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
@@ -274,9 +278,10 @@ def tuning(rival: str = "") -> World:
                         rate = best if trial == 1 else 0.1
                         yield {"seed": seed, "arm": f"{name}, trial {trial}", "feature_recovery_rate": rate,
                                "feature_recovery_rate_080": rate}  # fmt: skip
-                    for choice, n_values in (("learning_rate", 4), ("k", 2)) if seed else ():
+                    idle = (("k", 2, 0.25), ("gain", 3, 0.4)) if name == "gba" else (("k", 2, 0.35),)
+                    for choice, n_values, more in (("learning_rate", 4, 0.0), *idle) if seed else ():
                         for value in range(n_values):
-                            told = best * (kept + luck * (name == "gba") + WITHIN * rng.standard_normal())
+                            told = best * (kept + more + luck * (name == "gba") + WITHIN * rng.standard_normal())
                             yield {"seed": seed, "arm": f"{name}, {choice} {value}", "feature_recovery_rate": told,
                                    "feature_recovery_rate_080": told}  # fmt: skip
 
@@ -301,27 +306,54 @@ def identifiability(rng: Rng, effect: float, seeds: Sequence[int], worse: float 
 
 
 def resonance(control: str, late: Sequence[int] = ()) -> World:
-    """Both ends of p keep the share `effect` of the best recovery, at two dimensions; at d = 8 < sqrt(n) all of it.
+    """Both ends of p keep the share `effect` of the best recovery, at two n with two d each; at d < sqrt(n) all of it.
 
     At the lowest p it is that of the longer training.  At the dimensions `late` control has not arrived there, and all
     is kept.
     """
-    ends = 0.0008, 0.5
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
-            for seed in seeds:
-                for d in (8, 16, 64):
-                    kept = 1.0 if d == 8 else effect + BETWEEN * rng.standard_normal()
-                    for p, times in ((0.0008, 1), (0.0008, 4), (0.004, 1), (0.02, 1), (0.1, 1), (0.5, 1)):
-                        early = p == ends[0] and (times == 1 or d in late)
-                        share = 1.0 if p not in (*ends, 0.1) or early else kept
-                        ratio = 3.0 if early else 0.8
-                        yield {"seed": seed, "arm": control + ", longer" * (times > 1), "algorithm": "ba", "d_model": d,
-                               "target_frequency": p, "n_steps": 800 * times, "steps_to_target": 300.0,
-                               "target_profile": f"{p:g}:{p * ratio / 2:g}:{p * ratio:g}:{2 * p * ratio:g}",
-                               "feature_recovery_rate": 0.8 * share + WITHIN * rng.standard_normal()}  # fmt: skip
+            for seed, (n, d) in itertools.product(seeds, ((128, 8), (128, 16), (128, 64), (256, 32), (256, 128))):
+                kept = 1.0 if d == 8 else effect + BETWEEN * rng.standard_normal()
+                low = 0.1 / n
+                for p, times in ((low, 1), (low, 4), (0.004, 1), (0.02, 1), (0.1, 1), (0.5, 1)):
+                    early = p == low and (times == 1 or d in late)
+                    share = 1.0 if p not in (low, 0.1, 0.5) or early else kept
+                    rate = 0.8 * share + WITHIN * rng.standard_normal()
+                    fires = controlled(control, p, 3.0 if early else 0.8, times)
+                    yield fires | {"seed": seed, "n_features": n, "d_model": d, "feature_recovery_rate": rate}
 
         return frame(rows())
 
     return world
+
+
+def controlled(control: str, p: float, ratio: float, times: int = 1) -> dict[str, Any]:
+    """Return what rows of trained BA say of control whose median neuron fires `ratio` p."""
+    profile = f"{p:g}:{p * ratio / 2:g}:{p * ratio:g}:{2 * p * ratio:g}"
+    return {"arm": control + ", longer" * (times > 1), "algorithm": "ba", "target_frequency": p,
+            "n_steps": 800 * times, "steps_to_target": 300.0, "target_profile": profile}  # fmt: skip
+
+
+def resonance_widens(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """A range of p that widens as (d / sqrt(n))^effect, at two n and at one; below sqrt(n) it is wider by a decade.
+
+    At p below 1e-5 control has not arrived, and all is recovered.
+    """
+    p, slices = np.geomspace(1e-6, 0.4, 14), (("one-sided", 128), ("one-sided", 512), ("two-sided", 128))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed, (control, n) in itertools.product(seeds, slices):
+            luck = BETWEEN * rng.standard_normal()
+            for d in (32, 128) if n == 128 else (10, 32, 128):
+                half = 0.5 * (math.log(100) + (effect + luck) * math.log(d / n**0.5) + 2.3 * (d < n**0.5))
+                # Flanks of two in log p, at whose middle a half is met: between neighbours a line is exact.
+                rates = 0.9 * np.clip(0.5 + (half - np.abs(np.log(p / 0.001))) / 2, 0, 1)
+                for each, rate in zip(p, rates, strict=True):
+                    late = each < 1e-5
+                    yield controlled(control, each, 3.0 if late else 0.8) | {
+                        "seed": seed, "n_features": n, "d_model": d, "feature_recovery_rate": 0.9 if late else rate,
+                    }  # fmt: skip
+
+    return frame(rows())

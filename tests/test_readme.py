@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 README = (ROOT / "README.md").read_text()
 LONGEST = 9_000  # bytes
-SLOW = {"prediction"}  # parts that take minutes to make; `make results` makes them
+SLOW = {"prediction", "transition-widths"}  # parts that take up to minutes to make; `make results` makes them
 
 
 def blocks(language: str) -> list[str]:

@@ -10,7 +10,7 @@ from simulations.data.activations.estimates import GPU, lines
 from simulations.data.activations.names import parse
 from simulations.evidence.presets import good_rows, largest
 from simulations.experiments import EXPERIMENTS
-from simulations.experiments.real import DATA
+from simulations.experiments.real import DATA, SIZES
 
 COLUMNS = {
     "l0": "L0",
@@ -34,8 +34,9 @@ def real_lines(results: Path) -> str:
     said = (
         f"A seed is a start and an order of the tokens; of the model ({data.model}, {data.hook} stream after block "
         f"{data.layer}, d = {data.d_model}, {data.n_rows:,} tokens of Python's own documentation and library to train "
-        "on) and the text there is one. There is no ground truth: agreement, fidelity and selectivity are measured, "
-        "and nothing says that a dictionary holds the features of the model."
+        f"on, of which a run of the standard preset sees {seen('standard'):,}) and the text there is one. There is no "
+        "ground truth: agreement, fidelity and selectivity are measured, and nothing says that a dictionary holds the "
+        "features of the model."
     )
     estimated = (
         "Estimates from sizes alone, not measurements (`sae-recovery activations --estimate`), at "
@@ -46,6 +47,11 @@ def real_lines(results: Path) -> str:
         "where it broke off, and so does `real`; google/gemma-2-2b and openai-community/gpt2 go the same way."
     )
     return "\n\n".join([said, COMMANDS, folder, frontier(results), consistency(results), estimated, lines()])
+
+
+def seen(preset: str) -> int:
+    """Return how many tokens a training on real activations sees at a preset: steps times batch."""
+    return int(SIZES[preset]["n_steps"] * SIZES[preset]["batch_size"])
 
 
 def trainings(preset: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from figures import critical, plan_check, predict_check
 from figures.erosion import SMALL
 from figures.rows import prepare
 from simulations.data.laws.choice import REGISTRIES
-from simulations.evidence import prediction_page
+from simulations.evidence import paper_map, prediction_page
 from simulations.evidence.presets import folders, rows_of
 from simulations.evidence.real import real_lines
 from simulations.evidence.scorecard import exponents
@@ -29,8 +29,8 @@ Part = Callable[[], str]
 # What README shows: the claims with the most to say of the theorem, and of GBA beside its rivals.
 FINDINGS = (
     *("constant_steps", "width_in_frequency", "lower_edge_needed"),
-    *("gba_over_topk_toy", "range_of_frequencies", "frequencies_too_high", "frequencies_too_low", "adaptation"),
-    *("topk_frontier", "topk_frontier_large"),
+    *("gba_over_topk_toy", "range_of_frequencies", "frequencies_too_high", "adaptation"),
+    *("topk_frontier", "topk_frontier_large", "batchtopk_frontier_large"),
 )
 LARGE_ENOUGH = 1_024  # features, from which the prediction is judged
 
@@ -41,9 +41,11 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
     def lines(made: Callable[[Path], list[Line]]) -> list[Line]:
         return located(made(results), results, folder)
 
+    judged = cache(lambda: lines(scorecard))
     return {
-        "findings": lambda: findings(lines(scorecard)),
-        "scorecard": lambda: table(lines(scorecard)),
+        "findings": lambda: findings(judged()),
+        "scorecard": lambda: table(judged()),
+        "paper": lambda: paper_map.table(judged()),
         "differences": partial(differences, results),
         "smoke": smoke_line,
         "exponents": lambda: exponents.table(lines(exponents.exponents)),
@@ -52,6 +54,7 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
         "prediction": partial(prediction_lines, results),
         "foretold": partial(recovery_predicted, results),
         "recovery-errors": partial(prediction_page.recovery_errors, results),
+        "transition-widths": prediction_page.transition_widths,
         "small-d": partial(prediction_page.critical_at_small_d, results),
         "controllers": partial(controller_table, results),
         "laws": law_lines,

@@ -28,8 +28,8 @@ EXPERIMENT = Experiment(
     order=150,
     grids={
         "quick": lambda: _restarted("quick", frontier.QUICK, (0,)),
-        "standard": lambda: _restarted("standard", frontier.KNOBS, (SEARCH, *FRESH)),
-        "paper": lambda: _restarted("paper", frontier.KNOBS, (SEARCH, *FRESH)),
+        "standard": lambda: _restarted("standard", frontier.LINES, (SEARCH, *FRESH)),
+        "paper": lambda: _restarted("paper", frontier.LINES, (SEARCH, *FRESH)),
     },
     smoke=True,
 )

@@ -46,7 +46,10 @@ class Method:
     knobs: Mapping[str, Knob]
 
 
-COMMON: dict[str, Knob] = {"learning_rate": Range(1e-4, 3e-2), "schedule": ("constant", "linear")}
+SCHEDULES = ("constant", "linear")
+DEFAULT_RATE, DEFAULT_RATES = 1e-3, {"gba": 0.01, "ba": 0.01}  # of trial 0; a test compares them
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # of the rate, in the second search
+COMMON: dict[str, Knob] = {"learning_rate": Range(1e-4, 3e-2), "schedule": SCHEDULES}
 CONTROL: dict[str, Knob] = {"start_frequency": Range(1e-4, 0.5), "gain": Range(0.001, 0.3)}
 GROUPS: dict[str, Knob] = {
     "n_groups": Range(3, 40, whole=True),
@@ -84,12 +87,14 @@ METHODS: Mapping[str, Method] = {
 
 
 @cache
-def drawn(name: str, knobs: tuple[tuple[str, Knob], ...]) -> tuple[Point, ...]:
-    """Return the trials of a method but the first: one value from each equal part of each knob's range."""
-    n = N_TRIALS - 1
+def drawn(name: str, knobs: tuple[tuple[str, Knob], ...], n: int = N_TRIALS - 1, **turn: str) -> tuple[Point, ...]:
+    """Return n trials of a method (all but its first): one value from each equal part of each knob's range.
+
+    Another `turn` draws others.
+    """
     points: list[Point] = [{} for _ in range(n)]
     for knob, values in knobs:
-        rng = stream("search", 0, method=name, knob=knob)
+        rng = stream("search", 0, method=name, knob=knob, **turn)
         for point, share in zip(points, (rng.permutation(n) + rng.random(n)) / n, strict=True):
             point[knob] = values.at(share) if isinstance(values, Range) else values[int(share * len(values))]
     return tuple(points)
@@ -105,6 +110,19 @@ def trials(name: str, fixed: Point | None = None, extra: Mapping[str, Knob] | No
 def arm(name: str, trial: int) -> str:
     """Return the arm of a trial."""
     return f"{name}, trial {trial}"
+
+
+def of_rate(name: str, start: Point) -> list[Point]:
+    """Return a second search of a method, of rate and schedule, about a trial."""
+    rate = start.get("learning_rate", DEFAULT_RATES.get(name, DEFAULT_RATE))
+    rates = [float(f"{factor * rate:.3g}") for factor in FACTORS]
+    return [start | {"learning_rate": each, "schedule": schedule} for each in rates for schedule in SCHEDULES]
+
+
+def of_others(name: str, start: Point, but: str) -> list[Point]:
+    """Return a third search, of a method's own knobs but one, about a trial; none for a method without others."""
+    knobs = tuple((knob, values) for knob, values in METHODS[name].knobs.items() if knob != but)
+    return [start | point for point in drawn(name, knobs, N_TRIALS, turn="third")] if knobs else []
 
 
 def searched(

@@ -68,6 +68,7 @@ def test_scaling_says_whether_transitions_move_as_the_band(p, d, said):
     assert told.startswith(
         f"{said} p ~ $n^{{{shown}}}$ (theorem: $n^{{-0.67}}$), d ~ $n^{{{d:.2f}}}$".replace("  ", " ")
     )
+    assert told.endswith(" (picture: $n^{0.50}$)")  # at p = 1/n the theorem allows every d
     assert scaling.answer(points.assign(critical=np.nan), dimensions.assign(critical=np.nan)) == ""
 
 

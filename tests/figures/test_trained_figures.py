@@ -330,64 +330,101 @@ def test_recovery_before_the_first_step_is_refused():
 # --- resonance in trained autoencoders
 
 
-def resonance_rows(low=0.004, high=0.1, seeds=(0, 1, 2)):
-    """Recovery 0.8 between two edges, 0 beyond, at every d; one-sided there is no lower edge; longer: 0.25 times."""
+def resonance_rows(low=0.5, high=9.0, seeds=(0, 1, 2)):
+    """Recovery 0.8 between two edges, in units of 1/n, 0 beyond, at every d; one-sided there is no lower edge.
+
+    After longer training a quarter of it is left at the lowest p, and all of it elsewhere.
+    """
     rows = rows_of("resonance_trained", "standard")
-    p = rows["target_frequency"]
+    p = rows["target_frequency"] * rows["n_features"]
     inside = (p < high) & ((p > low) | rows["arm"].str.startswith("one"))
-    left = np.where(rows["arm"].eq("one-sided, longer"), 0.25, 1)
+    left = np.where(rows["arm"].eq("one-sided, longer") & (p < 0.11), 0.25, 1)
     rows["feature_recovery_rate"] = np.where(inside, 0.8, 0.0) * left
     return rows[rows["seed"].isin(seeds)]
 
 
-def test_resonance_has_a_map_a_control_and_the_edges_of_its_band():
+def longest(rows, n, control):
+    """Return the rows of a control at one n, of the longest training at each p and d."""
+    rows = rows[rows["arm"].isin([control, f"{control}, longer"]) & (rows["n_features"] == n)]
+    return rows[rows["n_steps"] == rows.groupby(["target_frequency", "d_model"])["n_steps"].transform("max")]
+
+
+def test_resonance_has_a_map_a_control_and_n_and_the_edges_of_its_band():
     rows = resonance_rows()
-    one, two, band, _ = panels(resonance_trained.plot(rows))
-    assert [each.get_title() for each in (one, two)] == ["one-sided", "two-sided"]
-    part = rows[rows["arm"] == "two-sided"]
-    expected = part.pivot_table(index="d_model", columns="target_frequency", values="feature_recovery_rate")
-    np.testing.assert_allclose(two.collections[0].get_array(), expected.to_numpy(), rtol=1e-12)
-    assert xy(two, "feature_frequency")[:, 0] == pytest.approx(3 / 128)
-    assert xy(two, "one_feature")[:, 0] == pytest.approx(1 / 128)
-    assert xy(two, "root_n")[:, 1] == pytest.approx(128**0.5)
-    # Half-way, in logarithms, between the last p without recovery and the first with it; in units of f.
+    *maps, band, _ = panels(resonance_trained.plot(rows))
+    sizes = sorted({(n, arm.removesuffix(", longer")) for n, arm in zip(rows["n_features"], rows["arm"], strict=True)})
+    sizes.remove((128, "one-sided, slow"))  # at one p
+    assert len(sizes) > 2
+    assert [each.get_title() for each in maps] == [f"{control}, $n$ = {n}" for n, control in sizes]
+    for axes, (n, control) in zip(maps, sizes, strict=True):
+        part = longest(rows, n, control)
+        expected = part.pivot_table(index="d_model", columns="target_frequency", values="feature_recovery_rate")
+        np.testing.assert_allclose(axes.collections[0].get_array(), expected.to_numpy(), rtol=1e-12)
+        assert xy(axes, "feature_frequency")[:, 0] == pytest.approx(3 / n)
+        assert xy(axes, "one_feature")[:, 0] == pytest.approx(1 / n)
+        assert xy(axes, "root_n")[:, 1] == pytest.approx(n**0.5)
+        # Half-way, in logarithms, between the last p without recovery and the first with it; in units of f.
+        p = np.unique(part["target_frequency"])
+        inside = np.flatnonzero((p * n > 0.5) & (p * n < 9))
+        d = np.unique(part["d_model"])
+        lower, upper = inside[0], inside[-1]
+        ends = {"high": (upper, upper + 1)} | ({"low": (lower - 1, lower)} if control == "two-sided" else {})
+        for end, (j, k) in ends.items():
+            edge = np.sqrt(p[j] * p[k]) * n / 3
+            np.testing.assert_allclose(xy(band, f"{end}-{control}-{n}"), [[each / n**0.5, edge] for each in d])
+    # A quarter is left at the lowest p: a half is a third of the way up from it to the best.
+    part = longest(rows, 256, "one-sided")
     p = np.unique(part["target_frequency"])
-    low, high = (np.sqrt(p[k] * p[k + 1]) * 128 / 3 for k in (1, 5))
-    d = np.array([8, 16, 32, 64, 128]) / 128**0.5
-    np.testing.assert_allclose(xy(band, "low-two-sided"), np.stack([d, np.full(5, low)], axis=1))
-    np.testing.assert_allclose(xy(band, "high-two-sided"), np.stack([d, np.full(5, high)], axis=1))
-    np.testing.assert_allclose(xy(band, "beyond-low-one-sided"), np.stack([d, np.full(5, p[0] * 128 / 3)], axis=1))
-    assert not has(band, "low-one-sided")
-    told = resonance_trained.plot(rows).get_suptitle().replace("\n", " ")
-    assert "at most 25% and 0% (one-sided), 0% and 0% (two-sided) of the best is left" in told  # after longer training
+    edge = p[0] * (p[1] / p[0]) ** ((0.5 - 0.25) / (1 - 0.25)) * 256 / 3
+    np.testing.assert_allclose(xy(band, "low-one-sided-256"), [[d / 16, edge] for d in np.unique(part["d_model"])])
+    # At n = 128 and d = 8 there is no longer training.
+    np.testing.assert_allclose(xy(band, "beyond-low-one-sided-128"), [[8 / 128**0.5, 0.000781 * 128 / 3]])
+    told = resonance_trained.plot(rows).get_suptitle().replace("\n", " ").replace("- ", "-")  # broken at hyphens too
+    one, two = ([n for n, control in sizes if control == each] for each in ("one-sided", "two-sided"))
+    shares = [f"{', '.join([share] * len(of))} ({side}-sided, $n$ = {', '.join(map(str, of))})"
+              for share, side, of in (("25%", "one", one), ("0%", "two", two))]  # fmt: skip
+    assert f"keeps at most {shares[0]} and {shares[1]}, the highest 0%" in told
+    assert "Nothing is told" in resonance_trained.plot(rows[rows["d_model"] == 16]).get_suptitle()
 
 
-def test_the_lower_end_is_drawn_over_the_samples_of_training():
-    end = panels(resonance_trained.plot(resonance_rows()))[3]
-    expected = {"one-sided": (0.8, 0.2), "one-sided, slow": (0.8, 0.8), "two-sided": (0.0, 0.0)}
-    for name, (first, last) in expected.items():
-        for d in (32,) if name.endswith("slow") else (16, 32, 64, 128):
-            np.testing.assert_allclose(xy(end, f"end-{name}-{d}"), [[204_800, first], [819_200, last]])
-    assert ticks(end.xaxis) == ["204,800", "819,200"]
+def test_where_control_has_not_arrived_is_marked():
+    rows = resonance_rows(seeds=(0,)).assign(target_profile="0.01:0.001:0.0149:0.9")
+    assert not any(len(xy(axes, "late")) for axes in panels(resonance_trained.plot(rows))[:-2])
+    one = rows.index[(rows["arm"] == "two-sided") & (rows["n_features"] == 128) & (rows["d_model"] == 32)][1:2]
+    rows.loc[one, "target_profile"] = "0.01:0.001:0.0151:0.9"
+    marked = [xy(axes, "late") for axes in panels(resonance_trained.plot(rows))[:-2]]
+    assert [len(each) for each in marked] == [0, 1, *[0] * (len(marked) - 2)]
+    np.testing.assert_allclose(marked[1], rows.loc[one, ["target_frequency", "d_model"]])
+
+
+def test_the_lower_end_is_drawn_over_the_longest_training():
+    rows = resonance_rows()
+    rows["recovery_per_step"] = [f"0 {0.5 + seed / 10} 0.2" for seed in rows["seed"]]
+    rows.loc[rows["n_steps"] == 800, "recovery_per_step"] = "0 1 1"
+    end = panels(resonance_trained.plot(rows))[-1]
+    for n, control, steps in ((128, "one-sided", 3_200), (256, "one-sided", 4_800), (128, "one-sided, slow", 3_200)):
+        np.testing.assert_allclose(xy(end, f"end-{control}-{n}"), [[0, 0], [10 / steps, 0.6], [1, 0.2]])
+    assert not has(end, "end-one-sided, slow-256")
 
 
 def test_an_edge_is_told_only_where_something_recovers_and_every_seed_passes_it():
     rows = resonance_rows()
-    part = rows[(rows["arm"] == "two-sided") & (rows["d_model"] == 32)]
+    part = rows[(rows["arm"] == "two-sided") & (rows["d_model"] == 32) & (rows["n_features"] == 128)]
     found = resonance_trained.edges(part)
     assert found["seed"].tolist() == [0, 1, 2] and found[["low", "high"]].notna().all(axis=None)
     weak = part.assign(feature_recovery_rate=part["feature_recovery_rate"] / 2)
     assert resonance_trained.edges(weak).empty
     # One seed that recovers at the lowest p too: the edge lies beyond the grid.
-    first = (rows["seed"] == 0) & (rows["target_frequency"] < 0.004) & (rows["arm"] == "two-sided")
-    rows.loc[first, "feature_recovery_rate"] = 0.8
-    band = panels(resonance_trained.plot(rows))[2]
-    assert not has(band, "low-two-sided") and has(band, "beyond-low-two-sided")
+    first = (rows["seed"] == 0) & (rows["target_frequency"] < 0.004) & rows["arm"].str.startswith("two-sided")
+    rows.loc[first & (rows["n_features"] == 128), "feature_recovery_rate"] = 0.8
+    band = panels(resonance_trained.plot(rows))[-2]
+    assert not has(band, "low-two-sided-128") and has(band, "beyond-low-two-sided-128")
+    assert has(band, "high-two-sided-128")
 
 
 def test_a_run_that_failed_is_crossed():
     rows = resonance_rows(seeds=(0,))
-    cell = rows.index[(rows["arm"] == "two-sided") & (rows["d_model"] == 64)][2]
+    cell = rows.index[(rows["arm"] == "two-sided") & (rows["d_model"] == 64) & (rows["n_features"] == 128)][2]
     rows.loc[cell, ["status", "feature_recovery_rate"]] = ["diverged", np.nan]
     two = panels(resonance_trained.plot(rows))[1]
     crosses = np.concatenate([each.get_xydata() for each in two.lines if str(each.get_gid()).startswith("failed")])

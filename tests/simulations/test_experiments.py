@@ -17,7 +17,7 @@ SIZES = {
     "activations": (36, 135, 360), "cooccurrence": (36, 230, 460), "balance": (18, 360, 560),
     "learnability": (164, 1590, 6490), "width": (20, 155, 1030), "width_check": (24, 360, 10240),
     "predict_check": (40, 950, 3390), "plan_check": (6, 100, 400), "erosion": (16, 1125, 435),
-    "scaling": (250, 1540, 2266), "toy": (6, 330, 330), "resonance_trained": (20, 450, 1630), "frontier": (6, 210, 210),
+    "scaling": (250, 1540, 2266), "toy": (6, 330, 330), "resonance_trained": (20, 835, 1460), "frontier": (6, 210, 210),
     "frontier_large": (5, 205, 205),
     "consistency": (3, 42, 42), "sensitivity": (12, 210, 210), "time_to_recovery": (6, 115, 115),
     "time_to_recovery_large": (3, 75, 75),

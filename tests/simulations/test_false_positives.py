@@ -11,14 +11,18 @@ import pandas as pd
 import provable_worlds
 import pytest
 import scorecard_worlds as worlds
+import wanted_worlds
 from rates_helper import assert_rate_at_most
 from statistics_helper import seed_of
 
-from simulations.evidence.scorecard import edges, provable, resonance, trained
+from simulations.evidence.report import cards
+from simulations.evidence.scorecard import edges, provable, report, resonance, trained, tuning
 from simulations.evidence.scorecard.claims import CLAIMS, Test
-from simulations.evidence.scorecard.verdicts import CONFLICTS, MIN_SEEDS, SUPPORTED, TRIVIAL, UNDECIDED
+from simulations.evidence.scorecard.verdicts import CONFLICTS, MIN_SEEDS, NOT_TESTED, SUPPORTED, TRIVIAL, UNDECIDED
 from simulations.experiments.sparsity import JUDGED
 
+UNEXPLAINED, EIGHT = "fraction_variance_unexplained", "gba, n_groups 8"
+HTF = ("gba-arrived, high_target_frequency 0.06", "gba-arrived, trial 0")
 TRIALS, DRAWS = 120, 12  # of 120, 21 alarms fail, so a rate of 0.25 is caught with probability 0.98
 
 
@@ -47,7 +51,8 @@ CASES: dict[str, Case] = {
     "width_in_frequency": Case(worlds.width("over p"), 0.0, 3.0, -0.5, UNDECIDED, TRIVIAL),
     "width_in_n": Case(worlds.width("over n"), 0.0, 3.0, -0.5, UNDECIDED, TRIVIAL),
     "width_at_fixed_frequency": Case(worlds.width("over n, fixed p"), 0.0, 1.0, -0.5, UNDECIDED),
-    "cooccurrence": Case(provable_worlds.many_partners, 1.0, 0.0, 2.0),
+    "cooccurrence": Case(provable_worlds.many_partners_realised, 1.0, 0.0, 2.0),
+    "cooccurrence_of_the_law": Case(provable_worlds.many_partners, 1.0, 0.0, 2.0),
     "cooccurrence_partners": Case(provable_worlds.over_partners, 0.15, 0.0, 0.5),
     "cooccurrence_pairs": Case(provable_worlds.one_partner, -0.15, 0.0, -0.6),
     "identifiability": Case(worlds.identifiability, 0.25, 0.6, 0.0),
@@ -80,7 +85,11 @@ CASES: dict[str, Case] = {
     "adaptation_from_sparse": Case(worlds.adaptation("default", "gain"), 0.0, 0.4, -0.4),
     "defaults_recover": Case(worlds.defaults, 0.95, 0.99, 0.8),
     "consistency": Case(worlds.consistency("consistency", "topk-untied"), 0.0, 0.4, -0.4),
+    "consistency_tied": Case(worlds.consistency("consistency", "topk"), 0.0, 0.4, -0.4),
+    "consistency_l1": Case(worlds.consistency("consistency", "gba", "l1-untied"), 0.0, 0.4, -0.4),
     "consistency_top": Case(worlds.consistency("consistency_top", "topk-untied"), 0.0, 0.4, -0.4),
+    "consistency_top_tied": Case(worlds.consistency("consistency_top", "topk"), 0.0, 0.4, -0.4),
+    "consistency_top_l1": Case(worlds.consistency("consistency_top", "gba", "l1-untied"), 0.0, 0.4, -0.4),
     "tuning_free": Case(worlds.tuning(), 0.9, 1.1, 0.6),
     "less_tuning_than_topk": Case(worlds.tuning("topk"), 0.0, 0.4, -0.4),
     "less_tuning_than_l1": Case(worlds.tuning("l1-untied"), 0.0, 0.4, -0.4),
@@ -101,9 +110,24 @@ CASES |= {
 CASES |= {
     "resonance_two_sided": Case(worlds.resonance("two-sided"), 0.5, 0.1, 0.9),
     "resonance_one_sided": Case(worlds.resonance("one-sided"), 0.5, 0.1, 0.9),
+    "resonance_trained_widens": Case(worlds.resonance_widens, 0.0, 0.6, -0.6),
+}
+CASES |= {
+    "targets_kept": Case(wanted_worlds.targets_kept, 1.5, 1.0, 2.5),
+    "topk_needs_its_k": Case(wanted_worlds.lost_at_worst("topk", "k"), 0.25, 0.6, 0.0),
+    "l1_needs_its_penalty": Case(wanted_worlds.lost_at_worst("l1-untied", "penalty"), 0.25, 0.6, 0.0),
+    "low_high_target": Case(wanted_worlds.ratio_of_arms(*HTF, UNEXPLAINED), 0.05, 0.3, -0.2),
+    "few_groups": Case(wanted_worlds.ratio_of_arms("gba, n_groups 1", EIGHT, "l0"), 0.0, 0.3, -0.3),
+    "many_groups": Case(wanted_worlds.ratio_of_arms("gba, n_groups 64", EIGHT, UNEXPLAINED), 0.05, 0.0, 0.3),
+    "pre_bias_drift": Case(wanted_worlds.drift, 0.25, 0.7, 0.0),
+    "pre_bias_of_gba": Case(wanted_worlds.learned_pre_bias, 0.1, 0.02, 0.4),
+    "centre_over_d": Case(wanted_worlds.over_dimension(True), 0.0, 0.3, -0.3),
+    "centre_over_d_raw": Case(wanted_worlds.over_dimension(False), 0.0, 0.3, -0.3),
+    "broken_gba": Case(wanted_worlds.stands, 0.25, 0.02, 0.6),
 }
 TESTS: dict[str, Test] = {claim.name: claim.test for claim in CLAIMS}
 SEEDS = range(MIN_SEEDS)
+OCTAVES = ("cooccurrence", "cooccurrence_of_the_law")
 
 
 def test_every_claim_is_here() -> None:
@@ -133,7 +157,7 @@ def test_clear_effects_are_told(name: str) -> None:
         assert all(each.effect.n_seeds == MIN_SEEDS for each in found if each.verdict != UNDECIDED)
         # The mean over draws of one number a seed errs by 0.05 / sqrt(60) = 0.006; 0.026 octaves; the extreme of a few
         # slices is off by up to 1.5 standard errors of five seeds more, 0.035, 0.13 octaves.
-        value, off = np.mean([each.effect.value for each in found]), 0.3 if name == "cooccurrence" else 0.06
+        value, off = np.mean([each.effect.value for each in found]), 0.3 if name in OCTAVES else 0.06
         value -= -0.5 if name == "cooccurrence_partners" else 0.0  # whose world counts from the expected slope
         assert value == pytest.approx(effect, abs=off), name
 
@@ -145,9 +169,7 @@ def test_too_few_seeds_decide_nothing_however_clear(name: str, n_seeds: int) -> 
     for effect in (case.good, case.bad):
         found = TESTS[name](case.world(rng, effect, range(n_seeds)))
         assert found.verdict == UNDECIDED
-        few = (
-            f"{n_seeds} seed{'s' * (n_seeds > 1)}, " if name != "cooccurrence" else ""
-        )  # which counts the n with least
+        few = f"{n_seeds} seed{'s' * (n_seeds > 1)}, " if name not in OCTAVES else ""  # which count the n with least
         assert f"{few}{MIN_SEEDS} needed" in found.note
         assert found.effect.n_seeds == n_seeds
         assert np.isfinite(found.effect.low) == (n_seeds > 1)
@@ -210,17 +232,38 @@ def test_recovery_before_control_has_arrived_is_no_conflict(control: str) -> Non
     rng = np.random.default_rng(seed_of(f"late control, {name}"))
     rows = worlds.resonance(control, late=(16,))(rng, 0.1, SEEDS)
     found = claim(rows)
-    assert found.verdict == UNDECIDED and found.note == "at 1 of 4 ends control has not arrived"
+    assert found.verdict == UNDECIDED and found.note == "at 1 of 8 ends control has not arrived"
     assert found.effect.value == pytest.approx(0.1, abs=0.1)  # of the other ends
     # One seed of five that has not arrived is enough; without longer training nothing has.
     few = worlds.resonance(control)(rng, 0.1, SEEDS)
     assert claim(few).verdict == SUPPORTED
     one = (few["arm"] == f"{control}, longer") & (few["seed"] == 3) & (few["d_model"] == 64)
-    few.loc[one, "target_profile"] = few.loc[one, "target_profile"].str.replace("0.00064", "0.00160")
+    few.loc[one, "target_profile"] = few.loc[one, "target_profile"].str.replace("0.000625", "0.00160")
     assert claim(few).verdict == UNDECIDED
-    assert claim(few[~few["arm"].str.endswith("longer")]).note == "at 2 of 4 ends control has not arrived"
+    assert claim(few[~few["arm"].str.endswith("longer")]).note == "at 4 of 8 ends control has not arrived"
     # Where it has arrived at one end, and all is kept there, another end that is late saves nothing.
     assert claim(worlds.resonance(control, late=(16,))(rng, 0.9, SEEDS)).verdict == CONFLICTS
+
+
+def test_a_grid_that_ends_above_a_tenth_of_1_over_n_tells_nothing_of_the_lower_end() -> None:
+    rows = worlds.resonance("two-sided")(np.random.default_rng(2), 0.1, SEEDS)
+    rows = rows[(rows["n_features"] == 128) | (rows["target_frequency"] > 0.2 / 256)]
+    found = TESTS["resonance_two_sided"](rows)
+    assert found.verdict == UNDECIDED and found.note == "at 2 of 8 ends control has not arrived"
+
+
+def test_a_range_of_p_is_measured_where_control_has_arrived_at_every_d() -> None:
+    rule, p = TESTS["resonance_trained_widens"], "target_frequency"
+    rows = worlds.resonance_widens(np.random.default_rng(3), 0.0, SEEDS)
+    assert rule(rows).note == "the interval holds the threshold"
+    # Half of the range, from 1e-4 to 1e-2, is lost at one d: it counts at no d.
+    late = (rows["d_model"] == 128) & (rows[p] < 8e-4)
+    rows.loc[late, "target_profile"] = [f"{each:g}:0:{2 * each:g}:1" for each in rows.loc[late, p]]
+    found = rule(rows)
+    assert found.effect.value == pytest.approx(0, abs=0.05) and found.note.startswith("30 of 30 ranges go on")
+    # What narrows within a grid that cuts it off conflicts with nothing.
+    narrower = worlds.resonance_widens(np.random.default_rng(3), -0.6, SEEDS)
+    assert rule(narrower).verdict == CONFLICTS and rule(narrower[narrower[p] > 8e-4]).verdict == UNDECIDED
 
 
 def test_where_control_has_arrived() -> None:
@@ -258,6 +301,15 @@ def test_a_worse_factorisation_says_nothing_of_identifiability() -> None:
     assert_rate_at_most(sum(each != UNDECIDED for each in found), TRIALS, 0.05, "identifiability decided when as exact")
 
 
+def test_what_is_recovered_beyond_the_condition_is_told() -> None:
+    rows = worlds.identifiability(np.random.default_rng(10), 0.8, SEEDS)
+    level = {"clusters:4:0": 0.05, "clusters:4:0.5": 0.6, "clusters:4:1": 1.0}
+    found = TESTS["identifiability"](rows.assign(measured_cooccurrence=rows["support_law"].map(level)))
+    rate = rows[rows["support_law"] == "clusters:4:0.5"]["feature_recovery_rate"].mean()
+    assert found.note.endswith(f"H3 is loose: recovery {rate:.2f} at rho_2 = 0.60, beside 1/sqrt(n) = 0.0884")
+    assert "loose" not in TESTS["identifiability"](rows).note
+
+
 def test_widths_that_are_not_known_are_not_counted_as_small() -> None:
     rng = np.random.default_rng(seed_of("unknown widths"))
     rows = worlds.width("over n")(rng, 3.0, SEEDS)
@@ -267,6 +319,121 @@ def test_widths_that_are_not_known_are_not_counted_as_small() -> None:
     lost = rows.assign(log10_required_width=rows["log10_required_width"].mask(rows["n_features"].eq(128)))
     found = TESTS["width_in_n"](lost)
     assert found.verdict == UNDECIDED and found.note.endswith("5 of 20 widths are not known")
+
+
+def test_where_less_than_half_is_learnable_at_every_p_the_upper_edge_is_at_most_the_smallest() -> None:
+    """At one d of one slice nothing but the lowest rates: leaving it out would say "supported"."""
+    rule, p = TESTS["upper_edge_over_d"], "target_frequency"
+    rows = provable_worlds.edge_over_d(np.random.default_rng(4), 0.3, SEEDS)
+    assert rule(rows).verdict == SUPPORTED
+    one = (rows["n_features"] == 1_024) & (rows["d_model"] == 32) & (rows["sparsity"] == 5)
+    poor = rows.copy()
+    poor.loc[one, "learnable_fraction"] *= 0.3
+    found = rule(poor)
+    upper = min(1_024**-0.6, 1_024**-0.4, 32 / 1_024)
+    assert (
+        found.effect.value == pytest.approx(np.log(rows[p].min() / upper) / np.log(1_024))
+        and found.verdict == UNDECIDED
+    )
+    assert found.effect.low == -np.inf and found.effect.high == pytest.approx(found.effect.value)
+    value = f"{found.effect.value:.3g}"
+    line = report._told(found)
+    assert report.effect_of(line) == f"at most {value} (below {value}, 5 seeds)"
+    assert "at most" in cards.numbers(line | {"rule": "x: above 0"})
+    assert "ends before the edge" in found.note and "n = 1,024, d = 32, s = 5, T = 6" in found.note
+    # One seed of five is enough to open the interval; the others still cross far above the edge.
+    seldom = rows.copy()
+    seldom.loc[one & (rows["seed"] == 2), "learnable_fraction"] *= 0.3
+    found = rule(seldom)
+    assert found.effect.low == -np.inf and found.effect.high > 0 and found.verdict == UNDECIDED
+    # Where more than half is learnable at every p the edge is at least the largest: that takes nothing from the least.
+    rich = rows.copy()
+    rich.loc[one, "learnable_fraction"] = 0.8
+    assert rule(rich).effect.low == pytest.approx(rule(rows).effect.low, abs=0.05) and rule(rich).verdict == SUPPORTED
+
+
+def at_best(rows: pd.DataFrame, best: tuple[float, ...]) -> pd.DataFrame:
+    """Return the rows with the largest recovery of each seed, d, n and centring made `best`, by seed."""
+    most = rows.groupby(["seed", "d_model", "n_samples", "center"])["feature_recovery_rate"].transform("max")
+    wanted = rows["seed"].map(dict(enumerate(best)))
+    return rows.assign(feature_recovery_rate=rows["feature_recovery_rate"] / most * wanted)
+
+
+@pytest.mark.parametrize("name", ["lower_edge", "lower_edge_needed", "resonance_widens"])
+def test_the_mean_over_seeds_decides_whether_a_slice_recovers(name: str) -> None:
+    """Seeds whose best is about a half all count, or none does."""
+    rows = CASES[name].world(np.random.default_rng(5), CASES[name].good, SEEDS)
+    rows = rows[rows["chance_recovery_rate"] == 0]
+    all_count = TESTS[name](at_best(rows, (0.44, 0.47, 0.52, 0.56, 0.6)))
+    assert all_count.effect.n_seeds == 5 and all_count.verdict == SUPPORTED
+    assert all_count.effect.value == pytest.approx(TESTS[name](rows).effect.value, abs=1e-9)
+    none_counts = TESTS[name](at_best(rows, (0.4, 0.4, 0.4, 0.55, 0.6)))
+    assert none_counts.effect.n_seeds == 0 and none_counts.verdict == NOT_TESTED
+
+
+def test_a_range_that_goes_on_below_the_grid_conflicts_with_nothing() -> None:
+    rows = provable_worlds.widening(np.random.default_rng(6), -0.6, SEEDS)
+    whole, cut = (TESTS["resonance_widens"](part) for part in (rows, rows[rows["target_frequency"] > 6e-4]))
+    assert whole.verdict == CONFLICTS and whole.note.startswith("of d from 16 to 128, 1.4 sqrt(n) on; ")
+    assert cut.verdict == UNDECIDED and "ranges go on below the grid" in cut.note and cut.effect.high < 0
+    # What recovers a little less than a half at the smallest d is told, and not judged.
+    less = rows.copy()
+    less.loc[less["d_model"] == 16, "feature_recovery_rate"] *= 0.5
+    assert TESTS["resonance_widens"](less).note.startswith(
+        "of d from 32 to 128, 2.8 sqrt(n) on; from where 0.4 recovers"
+    )
+
+
+def test_the_noise_of_the_largest_cooccurrence_is_told() -> None:
+    """Planted: 0.1 more than the law's (s - 1)/(n - 1) sqrt(n), in units of 1/sqrt(n)."""
+    rows = provable_worlds.many_partners(np.random.default_rng(7), 0.0, SEEDS)
+    realised, law = (TESTS[name](rows) for name in ("cooccurrence", "cooccurrence_of_the_law"))
+    told = ", ".join(f"{0.1 + 3 / (n - 1) * n**0.5:.2g} ({n})" for n in (128, 256, 512))
+    assert f"without clusters it is {told} times 1/sqrt(n)" in realised.note and "clusters" not in law.note
+    # Half is lost at 1 of the law, so at 1.1 of the realised one.
+    assert realised.effect.value - law.effect.value == pytest.approx(np.log2(1.1), abs=0.05)
+    noisy = rows.assign(measured_cooccurrence=rows["measured_cooccurrence"] + 0.4 / np.sqrt(rows["n_features"]))
+    assert realised.verdict != UNDECIDED and TESTS["cooccurrence"](noisy).verdict == UNDECIDED
+
+
+def test_the_worst_knob_decides_how_much_tuning_a_method_needs() -> None:
+    rows = worlds.tuning("topk")(np.random.default_rng(8), 0.2, SEEDS)
+    ours, theirs = (tuning.shares_kept(rows, name) for name in ("gba", "topk"))
+    found = tuning.less_tuning(rows, "topk")
+    assert found.effect.value == pytest.approx(ours.mean().min() - theirs.mean().min())
+    assert "GBA: worst learning_rate" in found.note and "topk: worst learning_rate" in found.note
+    # Another knob that does nothing changes a mean, not this; its interval is one of more comparisons.
+    more = rows[rows["arm"].str.startswith("gba, gain")].assign(
+        arm=lambda each: each["arm"].str.replace("gain", "decay")
+    )
+    for rule in (tuning.tuning_free, partial(tuning.less_tuning, rival="topk")):
+        before, after = rule(rows).effect, rule(pd.concat([rows, more])).effect
+        assert after.value == before.value and after.low < before.low and after.high > before.high
+    # The winner's own value of a knob is not among them.
+    best = rows.copy()
+    best.loc[best["arm"] == "gba, trial 1", "feature_recovery_rate"] *= 0.5
+    assert tuning.shares_kept(best, "gba").mean().min() == pytest.approx(2 * ours.mean().min())
+
+
+def test_worlds_are_told_apart_and_margins_said() -> None:
+    rows = worlds.adaptation("default", "gain")(np.random.default_rng(9), 0.2, SEEDS)
+    rows.loc[(rows["arm"] == "Zipf, default"), "feature_recovery_rate"] -= 0.3
+    gaps = re.search(r"toy \+(0\.\d+), Zipf -(0\.\d+)", TESTS["adaptation_from_sparse"](rows).note)
+    assert gaps is not None
+    assert float(gaps[1]) + float(gaps[2]) == pytest.approx(0.3, abs=0.02)
+    sure = TESTS["defaults_recover"](worlds.defaults(np.random.default_rng(9), 1.0, SEEDS))
+    spare = float(sure.note.split(" ")[1])
+    assert sure.verdict == SUPPORTED and spare == pytest.approx(sure.effect.low - 0.95, rel=0.5)
+
+
+def test_the_ends_of_a_range_that_its_grid_cuts_are_told() -> None:
+    """HTF starts at the lowest value, where it works; so does K."""
+    knob = "high_target_frequency"
+    rows = worlds.range_of_frequencies(f"gba-own-start, {knob}")(np.random.default_rng(1), 0.3, SEEDS)
+    note = trained.range_of_frequencies(rows, "gba-own-start", (knob,)).note
+    assert "HTF works at the end of its grid, 0.006, in 5 of 5 seeds; K works at the end of its grid, 1, in 5" in note
+    rows.loc[rows["arm"].str.startswith("topk") & (rows["k"] == 1), "feature_recovery_rate"] = 0.5
+    assert "K works" not in trained.range_of_frequencies(rows, "gba-own-start", (knob,)).note
 
 
 def test_recovery_at_s_2_is_judged_in_the_fresh_seeds_alone() -> None:
@@ -318,9 +485,9 @@ def test_intervals_are_simultaneous_where_an_extreme_is_taken(name: str) -> None
 def test_unknown_arms_are_named() -> None:
     rows = worlds.consistency("consistency", "topk-untied")(np.random.default_rng(1), 0.0, SEEDS)
     with pytest.raises(ValueError, match=r"^no rows of arms 'topk-untied, '\.\.\.; there are gba, trial 4$"):
-        trained.consistency(rows[rows["arm"] == "gba, trial 4"], "consistency")
+        trained.consistency(rows[rows["arm"] == "gba, trial 4"], "consistency", "gba", "topk-untied")
     with pytest.raises(ValueError, match="the rows say no arm"):
-        trained.consistency(rows.drop(columns="arm"), "consistency")
+        trained.consistency(rows.drop(columns="arm"), "consistency", "gba", "topk-untied")
     with pytest.raises(ValueError, match="no rows of both relu and gelu"):
         partial(provable.activations_at_equal, left="relu", right="gelu")(
             worlds.activations(np.random.default_rng(1), 0.0, SEEDS)

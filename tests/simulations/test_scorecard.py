@@ -323,17 +323,17 @@ def test_links_of_the_report_lead_from_where_it_is(store: Store, tmp_path: Path)
         found = report.write(store.results, out, ["sae-recovery", "scorecard"])
         text = (out / "scorecard.md").read_text()
         links = LINK.findall(text)
-        assert len(links) == 10  # rows and figure of four claims, rows of two exponents
+        assert len(links) == 12  # rows and figure of five claims, rows of two exponents
         assert all((out / link).resolve().is_file() for link in links), links
         told = json.loads((out / "scorecard.json").read_text())
         by_name = {line["claim"]: line for line in told["claims"]}
         assert (out / by_name["cooccurrence"]["figure"]).resolve().name == "cooccurrence.png"
         assert by_name["balance"]["rows"] == by_name["balance"]["figure"] == ""
-        assert found["verdicts"] == {SUPPORTED: 2, NOT_TESTED: len(CLAIMS) - 2}
+        assert found["verdicts"] == {SUPPORTED: 3, NOT_TESTED: len(CLAIMS) - 3}
         assert all(each.statement in text for each in CLAIMS)
     (gallery / "steps.png").unlink()
     report.write(store.results, tmp_path, ["x"])
-    assert len(LINK.findall((tmp_path / "scorecard.md").read_text())) == 9
+    assert len(LINK.findall((tmp_path / "scorecard.md").read_text())) == 11
 
 
 def test_no_rows_at_all_are_refused(tmp_path: Path) -> None:

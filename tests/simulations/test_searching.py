@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from simulations.experiments import (
@@ -18,15 +19,28 @@ from simulations.experiments import (
     time_to_recovery_large,
     toy,
 )
-from simulations.experiments.searching import COMMON, METHODS, N_TRIALS, Range, searched, trials, varied
+from simulations.experiments.searching import (
+    COMMON,
+    FACTORS,
+    FRESH,
+    METHODS,
+    N_TRIALS,
+    SCHEDULES,
+    Range,
+    searched,
+    trials,
+    varied,
+)
 from simulations.runs.cell import Cell
 from simulations.runs.storage import read_rows
 
 RESULTS = Path(__file__).parents[2] / "results"
-EXPERIMENTS: dict[str, Any] = {
-    "toy": toy, "frontier": frontier, "frontier_large": frontier_large, "sensitivity": sensitivity,
-    "time_to_recovery": time_to_recovery,
+FRONTIERS: dict[str, Any] = {"frontier": frontier, "frontier_large": frontier_large}  # three searches each
+SEARCHED: dict[str, Any] = {
+    "toy": toy, "frontier": frontier, "sensitivity": sensitivity, "time_to_recovery": time_to_recovery,
 }  # fmt: skip
+EXPERIMENTS = SEARCHED | FRONTIERS
+LAST = N_TRIALS + len(FACTORS) * len(SCHEDULES) - 1  # trial of the second search
 LARGE = {"time_to_recovery_large": time_to_recovery_large}  # as many trials for each, but samples are what is searched
 
 
@@ -87,20 +101,71 @@ def test_as_many_trials_for_each_of_the_large_race() -> None:
     assert not any(point.get("algorithm") == "spams" for point in time_to_recovery_large.EXPERIMENT.points("quick"))
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS | LARGE)
-def test_winners_are_those_of_the_committed_search(name: str) -> None:
+@pytest.mark.parametrize("name", FRONTIERS)
+def test_later_searches_are_about_the_winner_of_the_one_before(name: str) -> None:
+    lines, points = FRONTIERS[name].LINES, FRONTIERS[name].EXPERIMENT.points("standard")
+    cells = {(point["arm"], point["seed"]): Cell(**point).settings() for point in points}
+
+    def moved(trial: dict[str, Any], start: dict[str, Any]) -> set[str]:
+        return {knob for knob in trial if trial[knob] != start[knob]}
+
+    for method, line in lines.items():
+        tried = [cells[arm, 0] for arm, seed in cells if seed == 0 and arm.startswith(f"{method}, trial ")]
+        assert [f"{method}, trial {k}" for k in range(len(tried))] == [
+            arm for arm, seed in cells if seed == 0 and arm.startswith(f"{method}, ")]  # fmt: skip
+        second, third = tried[N_TRIALS : LAST + 1], tried[LAST + 1 :]
+        own = set(METHODS[method].knobs) - {line.knob}
+        assert len(second) == (0 if line.refined is None else len(FACTORS) * len(SCHEDULES))
+        assert len(third) == (N_TRIALS if second and own else 0)
+        assert all(moved(each, tried[line.start]) <= {"learning_rate", "schedule", line.knob} for each in second)
+        assert all(moved(each, tried[line.refined]) <= own for each in third)
+        assert {each[line.knob] for each in second + third} <= {line.near} and line.near in line.along
+        rates = sorted({each["learning_rate"] for each in second})
+        around = [factor * tried[line.start]["learning_rate"] for factor in FACTORS] if second else []
+        assert rates == pytest.approx(around, rel=5e-3)
+        for seed in FRESH:
+            for value in line.along:
+                judged = cells[f"{method}, {line.knob} {value:g}", seed]
+                assert judged == tried[line.best] | {line.knob: value, "seed": seed}
+    assert not any(point["seed"] and ", trial " in point["arm"] for point in points)
+
+
+@pytest.mark.parametrize("name", FRONTIERS)
+def test_winners_of_all_searches_of_a_frontier_are_those_of_the_committed_rows(name: str) -> None:
+    rows = committed_trials(name)
+    half = rows[rows["fraction_variance_unexplained"] < 0.5]
+    order = half.assign(score=half["fraction_variance_unexplained"] * half["l0"]).sort_values("score")
+    for method, line in FRONTIERS[name].LINES.items():
+        trial = order["trial"][order["method"] == method]
+        assert trial[trial < N_TRIALS].iloc[0] == line.start
+        if line.refined is None:
+            assert line.best == line.start and trial.max() < N_TRIALS
+            continue
+        assert trial[(trial >= N_TRIALS) & (trial <= LAST)].iloc[0] == line.refined
+        assert trial[trial >= N_TRIALS].iloc[0] == line.best
+
+
+def committed_trials(name: str) -> pd.DataFrame:
+    """Return the rows of the searches of an experiment, with method and number of each trial."""
     folder = RESULTS / name / "standard"
     if not (folder / "rows.csv").is_file():
         pytest.skip(f"no standard rows of {name} yet")
     rows = read_rows(folder)
     rows = rows[(rows["seed"] == 0) & rows["arm"].str.contains(", trial ", regex=False)]
+    words = rows["arm"].str.split(", trial ")
+    return rows.assign(method=words.str[0], trial=words.str[1].astype(int))
+
+
+@pytest.mark.parametrize("name", SEARCHED | LARGE)
+def test_winners_are_those_of_the_committed_search(name: str) -> None:
+    rows = committed_trials(name)
+    rows = rows[rows["trial"] < N_TRIALS]
     score = rows["feature_recovery_rate"] + rows["feature_recovery_rate_080"]
     if name.startswith("time_to_recovery"):  # never is worse than any number of samples
         score = score - rows["samples_to_recovery_090"].astype(float).fillna(1e12)
-    order = rows.assign(score=score, trial=rows["arm"].str.rsplit(" ", n=1).str[-1].astype(int))
-    best = order.sort_values(["score", "trial"], ascending=[False, True]).groupby(order["arm"].str.split(", ").str[0])
+    best = rows.assign(score=score).sort_values(["score", "trial"], ascending=[False, True]).groupby("method")
     searched_for = best.size()[best.size() > 1].index  # forms of GBA that are not searched have one trial
-    assert best["trial"].first()[searched_for].to_dict() == (EXPERIMENTS | LARGE)[name].BEST
+    assert best["trial"].first()[searched_for].to_dict() == (SEARCHED | LARGE)[name].BEST
 
 
 def test_what_is_trained_from_several_starts_are_the_winners_of_the_frontier() -> None:

@@ -72,9 +72,13 @@ def interval(line: Line) -> str:
         body.append(tag("line", x1=xs(low), x2=xs(high), y1=Y, y2=Y, class_="span own"))
         body += [tag("line", x1=xs(each), x2=xs(each), y1=Y - 4, y2=Y + 4, class_="span own") for each in (low, high)]
     body.append(tag("circle", cx=xs(value), cy=Y, r=4.6, class_="point" if known else "point open"))
-    told = f"from {shown(low)} to {shown(high)}" if known else "no interval"
+    told = f"from {shown(low)} to {shown(high)}" if known else _open(low, high)
     asks = f"; the claim asks for {_words(asked)}" if asked else ""
     return picture(320, 56, "".join(body), f"Effect {shown(value)}, {told}, {_seeds(line)}{asks}", class_="interval")
+
+
+def _open(low: float, high: float) -> str:
+    return f"at most {shown(high)}, 95 %" if math.isinf(low) and math.isfinite(high) else "no interval"
 
 
 def _asked(asked: Range, xs: Scale) -> str:
@@ -102,7 +106,7 @@ def numbers(line: Line) -> str:
     if math.isnan(value):
         return ""
     known = math.isfinite(low) and math.isfinite(high)
-    told = f"{shown(low)} to {shown(high)}, 95 %" if known else "no interval"
+    told = f"{shown(low)} to {shown(high)}, 95 %" if known else _open(low, high)
     asked = wanted(line["rule"])
     asks = f"; asked: {_words(asked)}" if asked else ""
     return f"{shown(value)} ({told}, {_seeds(line)}){asks}"

@@ -75,6 +75,24 @@ def critical(rows: pd.DataFrame, along: str, over: str = "n_features", *, fallin
     return _known(found)
 
 
+def ends(rows: pd.DataFrame, along: str) -> pd.DataFrame:
+    """Return by seed where the learnable fraction falls through 1/2, or the end of the grid that it does not reach.
+
+    Columns: seed, value, and side: 0, or -1 where fewer are learnable everywhere (value is the most that it can be),
+    or 1 where more are (the least).
+    """
+    found = []
+    for seed, part in rows.groupby("seed"):
+        rates = _rates(part, along)
+        value, side = crossing(rates.x, rates.y, weights=rates.probes), 0
+        if math.isnan(value):
+            # Nowhere crossed, the nearest monotone curve is on one side of 1/2 throughout, and so is its mean.
+            side = 1 if np.average(rates.y, weights=rates.probes) >= 0.5 else -1
+            value = float(rates.x[-1 if side > 0 else 0])
+        found.append((seed, value, side))
+    return pd.DataFrame(found, columns=["seed", "value", "side"])
+
+
 def sharpness(rows: pd.DataFrame, along: str, over: str = "n_features") -> Points:
     """Return the width of the fall of the learnable fraction from 3/4 to 1/4, in units of the log of `along`."""
     found = []

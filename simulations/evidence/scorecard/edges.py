@@ -9,6 +9,7 @@ from simulations.evidence.scorecard.critical import LEARNABLE, RECOVERED, Array,
 from simulations.evidence.scorecard.effects import (
     Effect,
     by_seed,
+    farthest,
     least,
     over_seeds,
     paired,
@@ -88,30 +89,39 @@ def _rise(inside: pd.DataFrame) -> Effect:
 def lower_edge(rows: pd.DataFrame) -> Finding:
     """Return how many decades below 1/n simulated recovery still is a half of its best, least over d, s and centring.
 
-    Only where the band is not empty, chance explains nothing, and something recovers.  Where the smallest p of the grid
-    recovers, the decades are at least those to it.
+    Only where the band is not empty, chance explains nothing, and half recovers on average.  Where the smallest p of
+    the grid recovers, the decades are at least those to it.
     """
     lower, upper = edges(rows)
     cells = rows[(lower < upper) & (rows["chance_recovery_rate"] < CHANCE)]
     slices = [
-        np.log10(1 / (part["n_features"].iloc[0] * half_of_best(part, below=True)))
+        np.log10(1 / (part["n_features"].iloc[0] * half_of_best(part, below=True, floor=0.0)))
         for _, part in groups(cells, "n_features", "d_model", "sparsity", "center")
+        if recovering(part)
     ]
-    known = [each for each in slices if len(each)]
-    effect = least(over_seeds(each, len(known)) for each in known)
+    effect = least(over_seeds(each, len(slices)) for each in slices)
     verdict = sufficient(effect)
     return Finding(effect, verdict, remarks(loose(effect, "decades"), too_few(effect, verdict)), where(cells))
 
 
-def half_of_best(cells: pd.DataFrame, *, below: bool) -> pd.Series:
+def recovering(cells: pd.DataFrame, floor: float = RECOVERS) -> bool:
+    """Return whether as much as the floor is recovered on average over seeds, at the p at which most is.
+
+    A floor for each seed would drop the unlucky ones, and judge the others alone.
+    """
+    return bool(cells.groupby("target_frequency")[RECOVERED].mean().max() >= floor)
+
+
+def half_of_best(cells: pd.DataFrame, *, below: bool, floor: float = RECOVERS) -> pd.Series:
     """Return by seed the p at which recovery is half of its best, below the best p or above it.
 
-    Only for seeds in which something recovers; the end of the grid where recovery is more throughout.
+    Only for seeds whose best is above nothing and at least `floor`; the end of the grid where recovery is more
+    throughout.
     """
     found = {}
     for seed, part in cells.groupby("seed"):
         rates = part.groupby("target_frequency")[RECOVERED].mean()
-        if rates.max() < RECOVERS:
+        if rates.max() < floor or rates.max() <= 0:
             continue
         side = rates.loc[: rates.idxmax()] if below else rates.loc[rates.idxmax() :]
         half, end = rates.max() / 2, side.index[0] if below else side.index[-1]
@@ -126,7 +136,8 @@ def lower_edge_needed(rows: pd.DataFrame) -> Finding:
         points = [
             (n_samples, p, seed)
             for n_samples, each in part.groupby("n_samples")
-            for seed, p in half_of_best(each, below=True).items()
+            if recovering(each)
+            for seed, p in half_of_best(each, below=True, floor=0.0).items()
         ]
         if points:
             lines.append(pd.DataFrame(points, columns=["n", "p", "seed"]))
@@ -134,29 +145,9 @@ def lower_edge_needed(rows: pd.DataFrame) -> Finding:
         slope_over_seeds(np.log(each["n"]), np.log(each["p"]), each["seed"], comparisons=len(lines)) for each in lines
     ]
     verdict = both(*(equal(each, 0.0, 0.25) for each in effects))
-    effect = max(effects, key=lambda each: abs(each.value))
+    effect = farthest(effects, 0.0)
     note = "it ends where p N is constant: the samples run out" if equal(effect, -1.0, 0.25) == SUPPORTED else ""
     return Finding(effect, verdict, remarks(note, too_few(effect, verdict)), where(rows))
-
-
-def widening(rows: pd.DataFrame) -> Finding:
-    """Return the slope over log d of the log of the range of p that recovers, least over s and centring."""
-    cells = rows[rows["chance_recovery_rate"] < CHANCE]
-    lines = []
-    for _, part in cells.groupby(["sparsity", "center"]):
-        spans = []
-        for (d,), each in groups(part, "d_model"):
-            low, high = half_of_best(each, below=True), half_of_best(each, below=False)
-            spans += [(d, high[seed] / low[seed], seed) for seed in low.index]
-        table = pd.DataFrame(spans, columns=["d", "span", "seed"])
-        if table["d"].nunique() > 2:
-            lines.append(table)
-    effect = least(
-        slope_over_seeds(np.log(each["d"]), np.log(each["span"]), each["seed"], comparisons=len(lines))
-        for each in lines
-    )
-    verdict = above(effect, 0.0)
-    return Finding(effect, verdict, too_few(effect, verdict), where(cells))
 
 
 def below_three(rows: pd.DataFrame) -> Finding:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from simulations.evidence.scorecard.critical import Array, Points, critical, groups
-from simulations.evidence.scorecard.effects import UNKNOWN, greatest, least, over_seeds
+from simulations.evidence.scorecard.critical import Array, Points, critical, ends, groups
+from simulations.evidence.scorecard.edges import CHANCE, RECOVERS, half_of_best, recovering
+from simulations.evidence.scorecard.effects import UNKNOWN, Effect, greatest, least, over_seeds, slope_over_seeds
 from simulations.evidence.scorecard.reading import named, where
-from simulations.evidence.scorecard.verdicts import Finding, below, loose, remarks, sufficient, too_few
+from simulations.evidence.scorecard.verdicts import (
+    CONFLICTS,
+    MIN_SEEDS,
+    UNDECIDED,
+    Finding,
+    above,
+    below,
+    loose,
+    remarks,
+    sufficient,
+    too_few,
+)
 from theory.conditions import band
 
 BEYOND = 2.0  # times sqrt(n), from where on d is beyond the change
+LESS = 0.4  # recovery, another floor: tells how much a slope owes to the first
 PLACES = 1_001  # at which a kink is looked for: a step of 1/250 of a factor of 64
 
 
@@ -70,19 +84,84 @@ def _beyond(n: float) -> float:
     return BEYOND * math.sqrt(n)
 
 
+def widening(rows: pd.DataFrame) -> Finding:
+    """Return the slope over log d of the log of the range of p that recovers, least over s and centring.
+
+    Only d at which half recovers on average.  In words, which these are, the slope with those at which LESS recovers,
+    and how many ranges go on below the grid: where one does it may widen there, and nothing conflicts.
+    """
+    cells = rows[rows["chance_recovery_rate"] < CHANCE]
+    lines = _spans(cells, RECOVERS)
+    effect, more = _slope_of(lines), _slope_of(_spans(cells, LESS))
+    verdict = above(effect, 0.0)
+    notes = []
+    if lines:
+        told, root = pd.concat(lines), math.sqrt(rows["n_features"].max())
+        d, n_open = told["d"], int(told["open"].sum())
+        notes = [f"of d from {d.min():,.0f} to {d.max():,.0f}, {d.min() / root:.2g} sqrt(n) on"]
+        notes += [f"from where {LESS:g} recovers: {more.value:.2g} ({more.low:.2g} to {more.high:.2g})"]
+        notes += [f"{n_open} of {len(told)} ranges go on below the grid"] * bool(n_open)
+        verdict = UNDECIDED if n_open and verdict == CONFLICTS else verdict
+    return Finding(effect, verdict, remarks(*notes, too_few(effect, verdict)), where(cells))
+
+
+def _spans(cells: pd.DataFrame, floor: float) -> list[pd.DataFrame]:
+    """Return d, range of p, seed and whether it reaches the smallest p, of each s and centring with three d or more."""
+    lines = []
+    for _, part in cells.groupby(["sparsity", "center"]):
+        spans = []
+        for (d,), each in groups(part, "d_model"):
+            if recovering(each, floor):
+                low, high = (half_of_best(each, below=below, floor=0.0) for below in (True, False))
+                first = each["target_frequency"].min()
+                spans += [(d, high[seed] / low[seed], seed, low[seed] <= first) for seed in low.index]
+        table = pd.DataFrame(spans, columns=["d", "span", "seed", "open"])
+        if table["d"].nunique() > 2:
+            lines.append(table)
+    return lines
+
+
+def _slope_of(lines: list[pd.DataFrame]) -> Effect:
+    return least(
+        slope_over_seeds(np.log(each["d"]), np.log(each["span"]), each["seed"], comparisons=len(lines))
+        for each in lines
+    )
+
+
 def edge(rows: pd.DataFrame) -> Finding:
-    """Return log_n of the critical p over the band's upper edge, least over d from sqrt(n) on, n, s and steps."""
-    found = []
-    for n, s, _, points in slices_over_d(rows):
-        for d in np.unique(points.x[points.x >= math.sqrt(n)]):
-            at = points.x == d
-            upper = float(band(n, d, s, epsilon=0.0, zeta=0.0).upper)
-            found.append(pd.Series(np.log(points.y[at] / upper) / math.log(n), index=points.seeds[at]))
-    effect = least(over_seeds(each, len(found)) for each in found)
+    """Return log_n of the critical p over the band's upper edge, least over d from sqrt(n) on, n, s and steps.
+
+    Where at every p of the grid fewer than half hold neurons the critical p is at most the smallest, and where more do
+    at least the largest: the interval is open at that side.
+    """
+    found, below_grid = [], []
+    for (n, s, d, n_steps), part in _slices(rows):
+        critical_p = ends(part, "target_frequency")
+        upper = float(band(n, d, s, epsilon=0.0, zeta=0.0).upper)
+        spare = np.log(critical_p["value"] / upper) / math.log(n)
+        found.append((spare.set_axis(critical_p["seed"]), critical_p["side"]))
+        if (critical_p["side"] < 0).any():
+            below_grid.append(f"n = {n:,.0f}, d = {d:,.0f}, s = {s:g}, T = {n_steps:.0f}")
+    effect = least(_open(over_seeds(spare, len(found)), side) for spare, side in found)
     verdict = sufficient(effect)
     short = "ends before the edge, with its constants taken as one" if effect.high < 0 else ""
-    note = remarks(loose(effect, "powers of n"), short, too_few(effect, verdict))
-    return Finding(effect, verdict, note, where(_cut(rows)))
+    lost = f"at most: below the smallest p of the grid at {', '.join(below_grid)}" if below_grid else ""
+    few = "" if short and effect.n_seeds >= MIN_SEEDS else too_few(effect, verdict)
+    return Finding(effect, verdict, remarks(loose(effect, "powers of n"), short, lost, few), where(_cut(rows)))
+
+
+def _slices(rows: pd.DataFrame) -> Iterator[tuple[tuple[float, ...], pd.DataFrame]]:
+    """Yield n, s, d and number of steps, and the rows, of the slices over d, from sqrt(n) on."""
+    cut = _cut(rows)
+    yield from groups(cut[cut["d_model"] ** 2 >= cut["n_features"]], "n_features", "sparsity", "d_model", "n_steps")
+
+
+def _open(effect: Effect, side: pd.Series) -> Effect:
+    """Return the effect as "at most" or "at least" where a seed's number is: without that end of its interval."""
+    if math.isnan(effect.low):
+        return effect
+    low, high = -math.inf if (side < 0).any() else effect.low, math.inf if (side > 0).any() else effect.high
+    return effect._replace(low=low, high=high)
 
 
 def kinks(rows: pd.DataFrame) -> list[tuple[float, float, Points]]:

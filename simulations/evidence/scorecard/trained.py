@@ -16,7 +16,7 @@ import pandas as pd
 
 from simulations.evidence.scorecard.effects import Effect, over_seeds, paired
 from simulations.evidence.scorecard.reading import arm, arms, named, where
-from simulations.evidence.scorecard.verdicts import Finding, above, below, remarks, too_few
+from simulations.evidence.scorecard.verdicts import SUPPORTED, Finding, above, below, remarks, too_few
 
 RECOVERED, RECOVERED_080 = "feature_recovery_rate", "feature_recovery_rate_080"
 L0, UNEXPLAINED = "l0", "fraction_variance_unexplained"
@@ -68,7 +68,8 @@ def _difference(ours: pd.DataFrame, theirs: pd.DataFrame, column: str) -> Effect
     return paired(ours.set_index("seed")[column], theirs.set_index("seed")[column])
 
 
-def _finding(effect: Effect, verdict: str, told: str, note: str = "") -> Finding:
+def finding_of(effect: Effect, verdict: str, told: str, note: str = "") -> Finding:
+    """Return a finding with its remarks, and why it decides nothing where it does not."""
     return Finding(effect, verdict, remarks(note, too_few(effect, verdict)), told)
 
 
@@ -78,7 +79,7 @@ def _best_against(rows: pd.DataFrame, rivals: Sequence[str], column: str, thresh
     effect = _difference(ours, theirs, column)
     note = f"{ours[column].mean():.3f} against {theirs[column].mean():.3f} of {theirs['arm'].iloc[0]}"
     told = where(pd.concat([ours, theirs]), 0.9 if column == RECOVERED else 0.8)
-    return _finding(effect, above(effect, threshold), told, note)
+    return finding_of(effect, above(effect, threshold), told, note)
 
 
 def frequency_free(rows: pd.DataFrame) -> Finding:
@@ -101,7 +102,7 @@ def frequency_free_zipf(rows: pd.DataFrame) -> Finding:
     ours, theirs = _again(rows, "gba"), _again(rows, "ba")
     effect = _difference(ours, theirs, RECOVERED)
     note = f"{ours[RECOVERED].mean():.3f} against {theirs[RECOVERED].mean():.3f}"
-    return _finding(effect, above(effect, -0.05), where(pd.concat([ours, theirs])), note)
+    return finding_of(effect, above(effect, -0.05), where(pd.concat([ours, theirs])), note)
 
 
 def fired_frequency(rows: pd.DataFrame) -> float:
@@ -123,7 +124,7 @@ def wrong_frequencies(rows: pd.DataFrame, wrong: str) -> Finding:
     ours, theirs = fresh(rows, "gba-arrived, trial 0"), fresh(rows, f"{wrong}, trial 0")
     effect = _difference(ours, theirs, RECOVERED)
     note = f"{ours[RECOVERED].mean():.3f} against {theirs[RECOVERED].mean():.3f}"
-    return _finding(effect, above(effect, 0.25), where(pd.concat([ours, theirs])), note)
+    return finding_of(effect, above(effect, 0.25), where(pd.concat([ours, theirs])), note)
 
 
 def gba_over(rows: pd.DataFrame, rivals: Sequence[str]) -> Finding:
@@ -143,11 +144,16 @@ def decades_that_work(values: npt.ArrayLike, rates: npt.ArrayLike) -> float:
     return float((np.interp(fine, x, y) >= WORKS - 1e-12).mean() * np.ptp(x))
 
 
-def _range(rows: pd.DataFrame, method: str, knob: str) -> pd.Series:
-    """Return by fresh seed over how many decades of a knob a method works, about the winner of its trials."""
+def _about(rows: pd.DataFrame, method: str, knob: str) -> pd.DataFrame:
+    """Return the fresh rows of a method over the values of a knob, with the winner of its trials."""
     start = winner(arms(rows, f"{method}, trial "), method)
     cells = pd.concat([arms(rows, f"{method}, {knob} "), arm(rows, start)])
-    cells = cells[cells["seed"] != search_seed(rows)]
+    kept: pd.DataFrame = cells[cells["seed"] != search_seed(rows)]
+    return kept
+
+
+def _range(cells: pd.DataFrame, knob: str) -> pd.Series:
+    """Return by seed over how many decades of a knob the rows work."""
     found = {seed: decades_that_work(part[knob], part[RECOVERED]) for seed, part in cells.groupby("seed")}
     return pd.Series(found, dtype=float)
 
@@ -157,12 +163,28 @@ SHORT = {"high_target_frequency": "HTF", "low_target_frequency": "LTF"}
 
 def range_of_frequencies(rows: pd.DataFrame, method: str, knobs: Sequence[str]) -> Finding:
     """Return the decades over which a form of GBA works, the fewest of several knobs, minus those of K of TopK."""
-    ours = {knob: _range(rows, method, knob) for knob in knobs}
-    k = _range(rows, "topk", "k")
+    cells = {knob: _about(rows, method, knob) for knob in knobs}
+    ours = {knob: _range(found, knob) for knob, found in cells.items()}
+    of_k = _about(rows, "topk", "k")
+    k = _range(of_k, "k")
     effect = paired(pd.DataFrame(ours).min(axis=1), k)
     told = ", ".join(f"{SHORT[knob]} {found.mean():.2f}" for knob, found in ours.items())
-    note = f"decades: {told}, K {k.mean():.2f}"
-    return _finding(effect, above(effect, 0.0), where(arms(rows, f"{method}, ")), note)
+    cut = [_cut_at(found, knob, SHORT[knob]) for knob, found in cells.items()] + [_cut_at(of_k, "k", "K")]
+    note = remarks(f"decades: {told}, K {k.mean():.2f}", *cut)
+    return finding_of(effect, above(effect, 0.0), where(arms(rows, f"{method}, ")), note)
+
+
+def _cut_at(cells: pd.DataFrame, knob: str, name: str) -> str:
+    """Return in words at which ends of its grid a knob still works, and in how many of the seeds: more may work."""
+    ends = {
+        end: cells[cells[knob] == end].groupby("seed")[RECOVERED].max()
+        for end in (cells[knob].min(), cells[knob].max())
+    }
+    return "; ".join(
+        f"{name} works at the end of its grid, {end:g}, in {(rate >= WORKS).sum()} of {len(rate)} seeds"
+        for end, rate in ends.items()
+        if (rate >= WORKS).any()
+    )
 
 
 def defaults_recover(rows: pd.DataFrame) -> Finding:
@@ -171,9 +193,15 @@ def defaults_recover(rows: pd.DataFrame) -> Finding:
     if found.empty:
         raise ValueError("no rows of arms '..., default, larger'")
     effect = over_seeds(found.groupby("seed")[RECOVERED].min())
-    means = found.groupby(found["arm"].str.partition(", ")[0], sort=False)[RECOVERED].mean()
-    note = ", ".join(f"{world} {value:.3f}" for world, value in means.items())
-    return _finding(effect, above(effect, 0.95), where(found), note)
+    verdict, note = above(effect, 0.95), ", ".join(f"{world} {value:.3f}" for world, value in _by_world(found).items())
+    spare = f"by {effect.low - 0.95:.1g} at the low end" if verdict == SUPPORTED else ""
+    return finding_of(effect, verdict, where(found), remarks(spare, note))
+
+
+def _by_world(rows: pd.DataFrame) -> pd.Series:
+    """Return mean recovery at 0.9 by world, which an arm starts with."""
+    means: pd.Series = rows.groupby(rows["arm"].str.partition(", ")[0], sort=False)[RECOVERED].mean()
+    return means
 
 
 def adaptation(rows: pd.DataFrame, ours: str, theirs: str) -> Finding:
@@ -185,8 +213,11 @@ def adaptation(rows: pd.DataFrame, ours: str, theirs: str) -> Finding:
         raise ValueError(f"no rows of arms '..., {ours}', or of '..., {theirs}' at a gain of nearly 0")
     left, right = (part.groupby("seed")[RECOVERED].mean() for part in (on, off))
     effect = paired(left, right)
-    note = f"{left.mean():.3f} against {right.mean():.3f}"
-    return _finding(effect, above(effect, 0.0), where(pd.concat([on, off])), note)
+    gaps = _by_world(on) - _by_world(off)
+    note = remarks(
+        f"{left.mean():.3f} against {right.mean():.3f}", ", ".join(f"{w} {gaps[w]:+.3f}" for w in gaps.index)
+    )
+    return finding_of(effect, above(effect, 0.0), where(pd.concat([on, off])), note)
 
 
 def frontier_gap(rows: pd.DataFrame, other: str) -> pd.Series:
@@ -206,7 +237,7 @@ def frontier_gap(rows: pd.DataFrame, other: str) -> pd.Series:
     return pd.Series(gaps, dtype=float)
 
 
-def _varied(rows: pd.DataFrame, method: str) -> pd.DataFrame:
+def varied(rows: pd.DataFrame, method: str) -> pd.DataFrame:
     """Return the cells of a method in which one knob was varied: not those of the search, which differ in all."""
     found = arms(rows, f"{method}, ")
     return found[~found["arm"].str.startswith(f"{method}, trial ")]
@@ -214,7 +245,7 @@ def _varied(rows: pd.DataFrame, method: str) -> pd.DataFrame:
 
 def _points(rows: pd.DataFrame, method: str) -> pd.DataFrame:
     """Return the points of a method along its knob that have a place on logarithmic axes."""
-    found = _varied(rows, method)
+    found = varied(rows, method)
     return found[(found[L0] > 0) & (found[UNEXPLAINED] > 0)]
 
 
@@ -229,37 +260,12 @@ def frontier(rows: pd.DataFrame, other: str, threshold: float) -> Finding:
     """Return the gap between GBA and another method on the frontier."""
     effect = over_seeds(frontier_gap(rows, other))
     note = "" if math.isnan(effect.value) else f"{10**effect.value:.2f} times its unexplained variance"
-    return _finding(effect, below(effect, threshold), where(_points(rows, "gba"), None), note)
+    return finding_of(effect, below(effect, threshold), where(_points(rows, "gba"), None), note)
 
 
-def consistency(rows: pd.DataFrame, column: str) -> Finding:
-    """Return the consistency of GBA minus that of TopK."""
-    ours, theirs = _again(rows, "gba"), _again(rows, "topk-untied")
+def consistency(rows: pd.DataFrame, column: str, left: str, right: str) -> Finding:
+    """Return the consistency of a method minus that of another."""
+    ours, theirs = _again(rows, left), _again(rows, right)
     effect = _difference(ours, theirs, column)
     note = f"{ours[column].mean():.3f} against {theirs[column].mean():.3f}"
-    return _finding(effect, above(effect, 0.0), where(ours), note)
-
-
-def share_kept(rows: pd.DataFrame, method: str) -> pd.Series:
-    """Return by seed recovery over that of the search's winner, mean over the values of a choice, then over choices."""
-    best = at_best(rows, method).set_index("seed")[RECOVERED]
-    cells = _varied(rows, method)
-    cells = cells[cells["seed"].isin(best.index[best > 0])]
-    choice = cells["arm"].str.split(", ").str[1].str.split(" ").str[0]
-    shares = cells[RECOVERED].clip(upper=1) / cells["seed"].map(best)
-    found: pd.Series = shares.groupby([cells["seed"], choice]).mean().groupby("seed").mean()
-    return found
-
-
-def tuning_free(rows: pd.DataFrame) -> Finding:
-    """Return GBA's recovery, mean over choices and their values, over that at the winner of its search."""
-    effect = over_seeds(share_kept(rows, "gba"))
-    return _finding(effect, above(effect, 0.9), where(arms(rows, "gba, ")))
-
-
-def less_tuning(rows: pd.DataFrame, rival: str) -> Finding:
-    """Return the share of its best that GBA keeps over its choices, minus that of a rival over its own."""
-    ours, theirs = (share_kept(rows, name) for name in ("gba", rival))
-    effect = paired(ours, theirs)
-    note = f"{ours.mean():.2f} against {theirs.mean():.2f}"
-    return _finding(effect, above(effect, 0.0), where(arms(rows, "gba, ")), note)
+    return finding_of(effect, above(effect, 0.0), where(ours), note)
