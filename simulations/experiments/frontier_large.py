@@ -1,6 +1,7 @@
 """The frontier at n = 1,024: the same methods and searches as at n = 128, in a larger world with less crosstalk.
 
-Settings that won at n = 128 are not carried over: all searches are run again here.
+Settings that won at n = 128 are not carried over: all searches are run again here.  GBA's sparsest point and BA's
+densest were added after the first judged cells, of which those of one seed alone overlapped in L0.
 """
 
 from __future__ import annotations
