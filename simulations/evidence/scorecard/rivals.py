@@ -13,8 +13,8 @@ WINNER = "the winner of its search (largest recovery at 0.8 plus at 0.9 at seed 
 GAP = (
     "each method searched three times at the seed of the search (10 trials over all knobs; 14 of rate and schedule at "
     "a value of its knob near the common L0; 10 of its other knobs, if any){}, the winner, of least FVU times L0 among "
-    "what explains half of the variance, judged along its knob at five fresh seeds: log10 FVU of GBA minus that of {} at "
-    "equal L0 (interpolated in logarithms within its range), mean over GBA's points, by seed: below {:g}"
+    "what explains half of the variance, judged along its knob at five fresh seeds: log10 FVU of GBA minus that of {} "
+    "at equal L0 (interpolated in logarithms within its range), mean over GBA's points, by seed: below {:g}"
 )
 FIRST_ALONE = ", JumpReLU the first time alone"
 KEPT = (
