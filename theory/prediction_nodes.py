@@ -201,16 +201,25 @@ def spread(n_points: int, n_replicas: int, dimension: int, number: int) -> Float
     replicas are the mirror images 1 - x of the others, so that what is special to one is undone by its image.
     """
     # In whole numbers modulo 2^64, where products wrap around: floats lose the fraction of a large square.
-    size = n_replicas // 2 * n_points
-    place = (np.arange(size, dtype=np.uint64) + np.uint64(1 + number * size)).reshape(-1, n_points)
-    place = np.ascontiguousarray(place.T)  # the replicas last: sorting is many times as fast along adjacent numbers
-    root = np.array([math.isqrt(prime << 128) % 2**64 for prime in _primes(dimension)], dtype=np.uint64)
-    digits = root[:, None, None] * place**2
-    stratum = np.empty(digits.shape, np.intp)
-    np.put_along_axis(stratum, digits.argsort(axis=2), np.arange(n_replicas // 2), axis=2)
-    inside = ((digits << np.uint64(20) >> np.uint64(12)) + 0.5) / 2**52  # later digits, strictly inside (0, 1)
-    half = ((stratum + inside) / (n_replicas // 2)).transpose(0, 2, 1)
-    return np.concatenate([half, 1 - half], axis=1)
+    half = n_replicas // 2
+    size = half * n_points
+    square = (np.arange(size, dtype=np.uint64) + np.uint64(1 + number * size)).reshape(-1, n_points)
+    square = np.ascontiguousarray(square.T)  # the replicas last: sorting is many times as fast along adjacent numbers
+    square *= square
+    start = np.arange(n_points)[:, None] * half
+    stratum, ranks = np.empty(size), np.broadcast_to(np.arange(half, dtype=np.float64), square.shape)
+    levels = np.empty((dimension, n_replicas, n_points))
+    for level, prime in zip(levels, _primes(dimension), strict=True):
+        digits = square * np.uint64(math.isqrt(prime << 128) % 2**64)
+        stratum[digits.argsort(axis=1) + start] = ranks
+        digits <<= np.uint64(20)  # later digits, strictly inside (0, 1)
+        digits >>= np.uint64(12)
+        inside = (digits + 0.5) / 2**52
+        inside += stratum.reshape(square.shape)
+        inside /= half
+        level[:half] = inside.T
+        np.subtract(1, level[:half], out=level[half:])
+    return levels
 
 
 def _poisson_ratio(mean: float, level: FloatArray) -> FloatArray:

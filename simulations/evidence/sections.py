@@ -15,6 +15,7 @@ from figures.erosion import SMALL
 from figures.rows import prepare
 from simulations.data.laws.choice import REGISTRIES
 from simulations.evidence import paper_map, prediction_page
+from simulations.evidence.cost import cost_line
 from simulations.evidence.presets import folders, rows_of
 from simulations.evidence.real import real_lines
 from simulations.evidence.scorecard import exponents
@@ -51,6 +52,7 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
         "exponents": lambda: exponents.table(lines(exponents.exponents)),
         "experiments": partial(experiment_table, results, folder),
         "benchmark": partial(benchmark_lines, results),
+        "cost": partial(cost_line, results),
         "prediction": partial(prediction_lines, results),
         "foretold": partial(recovery_predicted, results),
         "recovery-errors": partial(prediction_page.recovery_errors, results),
