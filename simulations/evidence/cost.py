@@ -110,8 +110,8 @@ def cost_line(results: Path) -> str:
     parts = ", ".join(f"`{name}` {told[name].seconds / 3600:.1f}" for name in dearest)
     return (
         f"All standard presets together take {hours:.1f} core hours (standard error {error:.1f}; {parts}), on two "
-        f"cores {hours / 2:.1f} hours: {timed} cells, drawn with a chance in proportion to their seconds, were timed anew "
-        "with nothing beside them but each other (`python -m simulations.evidence.cost`). The seconds of the rows, "
+        f"cores {hours / 2:.1f} hours: {timed} cells, drawn with a chance in proportion to their seconds, were timed "
+        "anew with nothing beside them but each other (`python -m simulations.evidence.cost`). The seconds of the rows, "
         f"{recorded:.1f} hours, were measured on a machine that did other work as well."
     )
 
