@@ -38,7 +38,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 LONGER, HALF, CHANCE = ", longer", 0.5, 0.05
 LATE = 1.5  # times p: at which the median neuron fires too often to tell of p
-LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)))  # of n, ascending
+LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))  # of n, ascending
 FREE = ("target_frequency", "d_model", "n_features", "n_neurons", "n_steps", "n_samples", "start_frequency")
 Maps = list[tuple[str, pd.DataFrame]]
 

@@ -99,6 +99,7 @@ EXPERIMENT = Experiment(
             *_arm(NEXT, 128, (0.00197,), d_model=(32, 64, 128), n_steps=1_600, seed=SEEDS, **SIDES[ONE]),
             *_below(256, (16, 64, 256), 8, 800, seed=SEEDS),
             *_below(512, (32, 128), 7, 800, seed=SEEDS),
+            *_below(1_024, (32, 256), 7, 800, seed=SEEDS),
         ],
         "paper": lambda: [
             *_below(256, (8, 16, 32, 64, 128, 256), 12, 4_000, seed=SEEDS),
