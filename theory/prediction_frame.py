@@ -34,7 +34,7 @@ class Frame:
 
     w = sum_j position_j e_j with e_0 = v_1/||v_1||.  `shown` holds <v_k, e_j> (J, R, K) of the rivals for each j,
     `gaussian` its fresh part, `asked` the directions c of n-space, orthonormal in the rivals' weights, for which V^T c
-    is known.
+    is known, `held` the same over the nodes: orthonormal, with the span of the weights times `asked`.
     """
 
     def __init__(self, nodes: Nodes) -> None:
@@ -44,7 +44,9 @@ class Frame:
         self.n_asked, self.n_shown = 0, 1 if start is None else 2
         self.n_first = self.n_shown
         room = (len(nodes.fresh), n_replicas, n_rivals)
+        self._grouped = bool((nodes.weight > 1).any())
         self._asked = np.empty(room, kind)
+        self._held = np.empty(room, kind) if self._grouped else self._asked
         self._shown = np.empty((self.n_first + room[0], *room[1:]), kind)
         self.position = np.ones((n_replicas, 1), kind)
         self._shown[0] = nodes.overlap
@@ -53,7 +55,6 @@ class Frame:
             self._shown[1] = start.across
         self.length = np.full(n_replicas, np.inf, kind)  # of the V^T c of which w is made
         self._last = np.zeros_like(self.position)  # where the neuron was before, orthogonal to where it is
-        self._grouped = bool((nodes.weight > 1).any())
         self._gaussian = self._shown.copy() if self._grouped else self._shown
 
     @property
@@ -74,26 +75,45 @@ class Frame:
         """Return the part of a vector (R, K) outside everything asked; `weighted` is the vector times the weights."""
         return vector - combined(products(self.asked, weighted), self.asked) if self.n_asked else vector
 
-    def _along(self, c: FloatArray, weighted: FloatArray) -> FloatArray:
-        """Return <c, V e_j> (R, J) for each known direction; c has the entries (R, K) of the rivals.
+    def _free(self, vector: FloatArray, count: int) -> FloatArray:
+        """Return a vector over the nodes (R, K) as it is free where its sums with the first `count` asked are known.
+
+        These sums are over the rivals, but it is the nodes that are drawn, independent and of variance 1 whatever their
+        weight: given the sums, what changes least is the part along weight times `asked`.  (Taken along `asked`, the
+        chance of the groups, too large, would end on the strongest singles.)
+        """
+        held = self._held[:count]
+        return vector - combined(products(held, vector), held) if count else vector
+
+    def _hold(self, direction: FloatArray) -> None:
+        """Keep what the last direction asked (R, K) holds of the nodes; of singles it is the direction itself."""
+        if self._grouped:
+            held = self.nodes.weight * direction
+            for _ in range(2):  # once more for what rounding leaves
+                held = self._free(held, self.n_asked - 1)
+            length = np.sqrt(row_sums(held, held))
+            self._held[self.n_asked - 1] = held / np.where(length > 0, length, np.inf)[:, None]
+
+    def _along(self, weighted: FloatArray, new: FloatArray) -> FloatArray:
+        """Return <c, V e_j> (R, J) for each known direction; weight times c, and the part of c outside `asked`: (R, K).
 
         A node of weight m would sum m equal Gaussians where m independent ones are meant.  Only the combination in u
         of the fresh parts moves c; what is beside it is chance, shrunk here to the size it has in the sum of singles
-        (but for the mean of c, since nodes know how the mean of a Gaussian varies).
+        (but for the mean of c, since nodes know how the mean of a Gaussian varies).  Only `new` has chance.
         """
         weight = self.nodes.weight
         along = products(self.shown, weighted)
         if not self._grouped:
             return along
-        apart = c - (c @ weight / weight.sum())[:, None]
-        energy = weight * apart
-        fresh = products(self._gaussian[: self.n_shown], energy)
+        fresh = products(self._gaussian[: self.n_shown], weighted - weight * (weighted.sum(1) / weight.sum())[:, None])
         beside = fresh - self.position * row_sums(fresh, self.position)[:, None]
         beside -= self._last * row_sums(fresh, self._last)[:, None]
         if self.nodes.start is None:  # there the overlaps, even over the groups, shape every direction that is asked
             beside[:, 0] = 0
-        size = row_sums(energy, energy)
-        chance = np.sqrt(row_sums(energy, apart) / np.maximum(size, np.finfo(c.dtype).tiny))
+        apart = new - (new @ weight / weight.sum())[:, None]
+        energy = weight * apart
+        free = self._free(energy, self.n_asked)
+        chance = np.sqrt(row_sums(energy, apart) / np.maximum(row_sums(free, free), np.finfo(new.dtype).tiny))
         return along - (1 - np.minimum(chance, 1))[:, None] * beside
 
     def move(self, own: FloatArray, c: FloatArray, alive: npt.NDArray[np.bool_]) -> None:
@@ -105,9 +125,9 @@ class Frame:
         """
         weight = self.nodes.weight
         weighted = weight * c
-        along = self._along(c, weighted)
-        along[:, 0] += own * self.nodes.norm
         new = self._outside(c, weighted)
+        along = self._along(weighted, new)
+        along[:, 0] += own * self.nodes.norm
         length = np.sqrt(row_sums(weight * new, new))
         radius = self.nodes.radius[self.n_shown - 1]
         direction = self._asked[self.n_asked]
@@ -115,8 +135,8 @@ class Frame:
         length = np.where(length > least, length, np.zeros_like(length))  # c was asked before
         np.divide(new, np.where(length > 0, length, np.inf)[:, None], out=direction)
         self.n_asked += 1
-        fresh = self.nodes.fresh[self.n_asked - 1]
-        fresh = self._outside(fresh, weight * fresh)
+        self._hold(direction)
+        fresh = self._free(self.nodes.fresh[self.n_asked - 1], self.n_asked)
         if self._grouped:
             self._gaussian[self.n_shown] = fresh
         np.multiply(radius[:, None], direction, out=self._shown[self.n_shown])

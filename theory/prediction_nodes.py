@@ -143,18 +143,15 @@ def _as_many(normal: FloatArray, weight: FloatArray) -> FloatArray:
 def _groups(count: int, cooccurrences: float, n_groups: int, *, graded: bool) -> tuple[FloatArray, FloatArray]:
     """Return the weights of the groups of met rivals (none where most are met) and of all others; they sum to count.
 
-    Graded: those of the others grow in equal ratios from 1 on.
+    Graded: those of the others grow evenly from 1 on, so that a group holds as many as the root of those before it.
     """
     met = -count * math.expm1(-cooccurrences)
     n_met = min(n_groups // (3 if graded else 2), round(met)) if cooccurrences < 1 else 0
     met = met if n_met else 0.0
     missed = np.ones(n_groups - n_met)
     if graded:
-        low, high = 1.0, 2.0 * count ** (1 / missed.size) + 1
-        for _ in range(60):  # halvings of the ratio at which they sum to what is wanted
-            ratio = (low + high) / 2
-            missed = ratio ** np.arange(n_groups - n_met)
-            low, high = (ratio, high) if missed.sum() < count - met else (low, ratio)
+        place = np.arange(missed.size)
+        missed += max(count - met - missed.size, 0) / max(place.sum(), 1) * place
     return np.full(n_met, met / max(n_met, 1)), missed * ((count - met) / missed.sum())
 
 

@@ -99,7 +99,7 @@ def recovery_curve(
     Implements: DESIGN section 7.2 (ours).  Raises ValueError as `learned_probability` does, and for other weights.
     """
     share = _shares(log_probability, weights)
-    return np.asarray(learned_probability(log_probability, log_width) @ share)[()]
+    return np.asarray(np.minimum(learned_probability(log_probability, log_width) @ share, 1.0))[()]
 
 
 def log_required_width(

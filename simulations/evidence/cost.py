@@ -111,8 +111,8 @@ def cost_line(results: Path) -> str:
     return (
         f"All standard presets together take {hours:.1f} core hours (standard error {error:.1f}; {parts}), on two "
         f"cores {hours / 2:.1f} hours: {timed} cells, drawn with a chance in proportion to their seconds, were timed "
-        "anew with nothing beside them but each other (`python -m simulations.evidence.cost`). The seconds of the rows, "
-        f"{recorded:.1f} hours, were measured on a machine that did other work as well."
+        "anew with nothing beside them but each other (`python -m simulations.evidence.cost`). The seconds of the "
+        f"rows, {recorded:.1f} hours, were measured on a machine that did other work as well."
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from figures import critical, intervals, predict_check
@@ -16,11 +19,13 @@ from figures.rows import prepare
 from simulations.evidence.presets import rows_of
 from theory.prediction import critical_frequency
 from theory.transition_floor import transition_floor
-from theory.transitions import LEVELS
+from theory.transitions import LEVELS, transition_width
 
+Array = npt.NDArray[np.float64]
 STEPS = (3, 6, 9, 12)
 SIZES, SPARSITIES = (1_024, 4_096, 16_384, 65_536, 10**6, 10**7, 10**8), (3, 5, 8)  # of the widths of the transition
 PER_FEATURE, N_STEPS = 100, 6  # N/n and T of these; d = n/2, centred
+TAIL = 0.025  # of a bootstrap interval, on each side
 
 
 def recovery_errors(results: Path) -> str:
@@ -84,7 +89,42 @@ def recursion_width(n: int, s: int) -> float:
     return math.log(high / low)
 
 
-def _rms(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+def measured_widths(results: Path) -> str:
+    """Return the Markdown table of the measured width of the transition in log p, with its bootstrap interval."""
+    rows = rows_of(results, "scaling")
+    rows = rows[(rows["arm"] == "over p") & rows["center"] & (rows["n_features"] >= SIZES[0])]
+    sizes = sorted(rows["n_features"].unique())
+    lines = []
+    for s, part in rows.groupby("sparsity"):
+        tables = (
+            part[part["n_features"] == n].pivot_table(
+                index="target_frequency", columns="seed", values="learnable_fraction"
+            )
+            for n in sizes
+        )
+        told = (_width(each.index.to_numpy(), each.to_numpy()) for each in tables)
+        lines.append([f"s = {s}", *told])
+    return _table(("measured", *(f"n = {n:,}" for n in sizes)), lines)
+
+
+def _width(p: Array, shares: Array) -> str:
+    """Return the width of the mean of shares (p, seeds), and the interval of its bootstrap over the seeds.
+
+    All samples of as many seeds are there, each as likely as its orders are many: no chance.  An open one is wide.
+    """
+    n_seeds = shares.shape[1]
+    widths, orders = [], []
+    for some in itertools.combinations_with_replacement(range(n_seeds), n_seeds):
+        width = transition_width(p, shares[:, some].mean(axis=1))
+        widths.append(math.inf if math.isnan(width) else width)
+        orders.append(math.factorial(n_seeds) / math.prod(map(math.factorial, Counter(some).values())))
+    order = np.argsort(widths)
+    below = np.cumsum(np.array(orders)[order]) / sum(orders)
+    low, high = np.array(widths)[order][np.searchsorted(below, (TAIL, 1 - TAIL))]
+    return f"{transition_width(p, shares.mean(axis=1)):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _rms(values: Array) -> float:
     return math.sqrt(float((values**2).mean()))
 
 

@@ -57,6 +57,7 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
         "foretold": partial(recovery_predicted, results),
         "recovery-errors": partial(prediction_page.recovery_errors, results),
         "transition-widths": prediction_page.transition_widths,
+        "measured-widths": partial(prediction_page.measured_widths, results),
         "small-d": partial(prediction_page.critical_at_small_d, results),
         "controllers": partial(controller_table, results),
         "laws": law_lines,

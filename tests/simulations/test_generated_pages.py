@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations.evidence import readme, sections
+from simulations.evidence import prediction_page, readme, sections
 from simulations.evidence.readme import marks, rewrite
+from theory.transitions import transition_width
 
 PAGE = """# Title
 <!-- a comment of several words, no mark -->
@@ -73,7 +76,7 @@ def test_nothing_is_written_where_a_page_cannot_be_made(tmp_path: Path, monkeypa
 
 def test_the_page_of_results_has_every_part() -> None:
     text = (readme.ROOT / "results" / "README.md").read_text()
-    elsewhere = {"findings", "foretold", "recovery-errors", "small-d", "transition-widths"}
+    elsewhere = {"findings", "foretold", "recovery-errors", "small-d", "transition-widths", "measured-widths"}
     assert set(marks(text)) == set(sections.parts(Path("results"), Path("results"))) - elsewhere
 
 
@@ -86,3 +89,17 @@ def test_findings_are_claims() -> None:
     told = sections.findings(lines).splitlines()
     assert len(told) == 2 + len(sections.FINDINGS)
     assert told[2].endswith("**supported** (3 seeds); 1 (0.5 to 1.5, 5 seeds) | [toy](gallery/toy.png) |")
+
+
+def test_a_bootstrap_over_seeds_has_every_sample_of_them() -> None:
+    p = np.geomspace(0.001, 0.1, 7)
+    middle = np.array([0.004, 0.006, 0.009, 0.02])
+    shares = 1 / (1 + (p[:, None] / middle) ** np.array([2.0, 3.0, 1.5, 4.0]))
+    drawn = [shares[:, some].mean(axis=1) for some in itertools.product(range(4), repeat=4)]  # equally likely
+    widths = np.sort([transition_width(p, each) for each in drawn])
+    low, high = widths[int(0.025 * 256)], widths[int(0.975 * 256)]  # the first with as many at or below it
+    assert (
+        prediction_page._width(p, shares) == f"{transition_width(p, shares.mean(axis=1)):.2f} [{low:.2f}, {high:.2f}]"
+    )
+    assert low < high
+    assert prediction_page._width(p[:2], shares[:2]) == "nan [inf, inf]"  # it does not cross

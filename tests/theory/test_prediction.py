@@ -2,17 +2,24 @@
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from cells_helper import Cell, evaluation_of, sample_of
-from scipy import integrate, stats
+from scipy import integrate, sparse, stats
 from statistics_helper import assert_z, seed_of
 
 from simulations.algorithms.provable import modified_ba
 from theory.closed_forms import frequency_to_bias
-from theory.prediction import alignment_trajectory, critical_frequency, learnable_by_step, learnable_fraction
+from theory.prediction import (
+    _first_crossing,
+    alignment_trajectory,
+    critical_frequency,
+    learnable_by_step,
+    learnable_fraction,
+)
 from theory.prediction_drive import (
     LONG,
     SHORT,
@@ -23,7 +30,7 @@ from theory.prediction_drive import (
     spacing,
 )
 from theory.prediction_frame import Frame
-from theory.prediction_nodes import make_nodes
+from theory.prediction_nodes import Start, _groups, make_nodes
 from theory.prediction_recursion import Model, Sampling, alignments, update
 
 
@@ -137,6 +144,23 @@ def test_update_is_the_sum_over_all_supports_where_all_fire(luck: float) -> None
         np.testing.assert_allclose(found.rivals[:, k - 1], expected, rtol=1e-9 if luck == 0 else 1e-3)
 
 
+def test_rivals_that_fire_beside_the_feature_alone_vary_as_those_samples_do() -> None:
+    """No sample without the feature fires, all with it do: the luck is that of the third in the pairs' samples."""
+    n, s, b, n_samples = 30, 3, -2.5, 400
+    h, u = 1 / math.sqrt(s), np.linspace(-1.0, 1.0, n - 1)
+    model = Model(n, 50, s, n_samples, 1, False)
+    nodes = nodes_at_rest(model, np.tile(u, (2, 1)))
+    nodes = nodes._replace(cooccurrence=np.full_like(nodes.cooccurrence, 1.5))  # half as many more as usual
+    found = update(np.full(2, 9.0), np.tile(u, (2, 1)), np.ones((2, n - 1)), nodes, model, b)
+    for k in range(n - 1):
+        drive = psi(h * (9.0 + u[k] + np.delete(u, k)), b)  # each third feature once
+        share = 1.5 * (s - 1) / (n - 1)
+        expected = share * drive.mean() + math.sqrt(share * drive.var() / (n_samples * s / n))
+        # Draws of all rivals, k among them, moved to the mean and the variance of the others: 1/28 of luck that is 5 %.
+        np.testing.assert_allclose(found.rivals[:, k], expected, rtol=0.005)
+        assert expected > 1.03 * share * drive.mean()
+
+
 def test_the_number_of_samples_of_the_feature_scales_what_it_gets() -> None:
     """A feature in one standard deviation more samples: 1 + sqrt((1 - f)/(N f)) times c_1, and as often with others."""
     model = Model(30, 50, 3, 4000, 1, False)
@@ -233,6 +257,40 @@ def test_what_was_asked_before_shows_no_new_direction() -> None:
     np.testing.assert_allclose(frame.position[:, :-1], first, atol=1e-5)  # 499 sums of float32, 1e-7 each
 
 
+def test_a_strong_single_sees_a_new_direction_as_it_would_without_groups() -> None:
+    """One rival with c = 10 among groups of 40 with c = 1: beside its memory it projects N(0, 1 - c_1^2/|c|^2)."""
+    n_drawn, weight = 4000, np.array([1.0, *[40.0] * 50])
+    nodes = make_nodes(2_002, 100, 1.0, 3, n_drawn, 51)
+    rng = np.random.default_rng(seed_of("strong"))
+    nodes = nodes._replace(weight=weight, fresh=rng.standard_normal((3, n_drawn, weight.size)))
+    frame, c = Frame(nodes), np.tile([10.0, *[1.0] * 50], (n_drawn, 1))
+    frame.move(np.ones(n_drawn), c, np.ones(n_drawn, bool))
+    energy = float(weight @ c[0] ** 2)
+    fresh = frame.shown[1] - nodes.radius[0][:, None] * c / math.sqrt(energy)
+    np.testing.assert_allclose(fresh @ (weight * c[0]), 0, atol=1e-9)
+    # 1 - 100/2100 for the strong one, whose share nodes leave to groups at most; 4.9 times sqrt(2 / 4000) of error.
+    # Groups share one constraint: 1 - 1/50 each.  Were it taken along c, the single would have 1 + 37 * 100/2100.
+    assert fresh[:, 0].var() == pytest.approx(1 - 100 / energy / 2, abs=50 / energy + 0.11)
+    assert fresh[:, 1:].var() == pytest.approx(1 - 1 / 50, abs=0.02)
+
+
+def test_chance_is_that_of_what_is_new() -> None:
+    """c once more, a little changed: <c, V e_2> is known but for the change, which groups sum as singles would."""
+    n_drawn, weight = 4000, np.full(60, 30.0)
+    rng = np.random.default_rng(seed_of("new"))
+    across, c, change, *fresh = (each - each.mean(-1, keepdims=True) for each in rng.standard_normal((6, n_drawn, 60)))
+    nodes = make_nodes(1_801, 100, 1.0, 3, n_drawn, 60)
+    start = Start(np.zeros(n_drawn), across)
+    frame = Frame(nodes._replace(weight=weight, fresh=np.stack(fresh), start=start))
+    c, again = (np.tile(each[0], (n_drawn, 1)) for each in (c, c + 0.01 * change))
+    frame.move(np.ones(n_drawn), c, np.ones(n_drawn, bool))
+    frame.position, frame._last = np.eye(3)[[1] * n_drawn], np.zeros((n_drawn, 3))  # as where u is <v, e_1> alone
+    new = frame._outside(again, weight * again)
+    along = frame._along(weight * again, new)[:, 2]
+    known = nodes.radius[1] * (weight * again * frame.asked[0]).sum(1)
+    assert (along - known).var() == pytest.approx(weight @ new[0] ** 2, rel=0.11)  # 4.9 sqrt(2 / 4000)
+
+
 @pytest.mark.parametrize(("n", "d"), [(30, 12), (12, 40)])
 def test_the_recursion_has_the_law_of_drawn_matrices(n: int, d: int) -> None:
     """w <- V^T c(V w), c_k = u_k + u_k^3/6, for drawn V and in the frame: the same cosines and projections."""
@@ -260,6 +318,17 @@ def test_the_recursion_has_the_law_of_drawn_matrices(n: int, d: int) -> None:
     for a, b in zip(np.array(drawn).reshape(-1, n_drawn), np.array(predicted).reshape(-1, n_drawn), strict=True):
         error = math.sqrt((a.var() + b.var()) / n_drawn)
         assert_z(a.mean() - b.mean(), 0.0, error, f"n={n} d={d}", comparisons=18)
+
+
+@pytest.mark.parametrize("count", [300.0, 1e4, 1e9])
+def test_groups_hold_the_root_of_what_is_before_them(count: float) -> None:
+    met, missed = _groups(count, 0.05, 300, graded=True)
+    assert met.sum() + missed.sum() == pytest.approx(count, rel=1e-12)
+    assert met.sum() == pytest.approx(-count * math.expm1(-0.05), rel=0.05)  # of 15 at count = 300
+    assert (np.diff(np.diff(missed)) <= 1e-9 * count).all() and (np.diff(missed) >= 0).all()
+    before = np.cumsum(missed) - missed
+    if count > 1e4:  # the root of twice the slope times the number before, as k^2 / 2 is the sum of k
+        np.testing.assert_allclose(missed[20:], np.sqrt(2 * missed[-1] / missed.size * before[20:]), rtol=0.03)
 
 
 @pytest.mark.parametrize("n", [50, 2000])
@@ -295,6 +364,41 @@ def test_luck_stays_while_the_neuron_stays() -> None:
     elsewhere = sampling.draw(nodes.fresh[0], same, same)
     correlation = np.corrcoef(first.ravel(), elsewhere.ravel())[0, 1]
     assert abs(correlation) < 0.2  # u and fresh correlate below 0.2, the noises less; 5 / sqrt(1600) of luck
+
+
+def test_what_is_known_to_be_left_out_of_the_second_step() -> None:
+    """Drawn samples that fired fire again: of the energy the second step adds, less is new than in the recursion."""
+    n, d, s, n_samples, p = 400, 50, 5, 20_000, 0.004
+    b, told = float(frequency_to_bias(p)), []
+    for seed in range(5):
+        rng = np.random.default_rng(seed_of(f"again {seed}"))
+        V = rng.standard_normal((n, d))
+        supports = rng.random((n_samples, n)).argpartition(s, axis=1)[:, :s]
+        H = sparse.csr_array((np.full(s * n_samples, s**-0.5), supports.ravel(), np.arange(0, s * n_samples + 1, s)))
+        H_mean, mine = H.mean(axis=0), np.arange(n)
+        w, asked, energies = (V / np.linalg.norm(V, axis=1, keepdims=True)).T, [], []
+        for _ in range(2):
+            drive = psi(H @ (V @ w) - H_mean @ V @ w, b)
+            c = (H.T @ drive - np.outer(H_mean, drive.sum(0))) * (n / n_samples / s**0.5)
+            w = V.T @ c / np.linalg.norm(V.T @ c, axis=0)
+            c[mine, mine] = 0  # the rivals'
+            new = c - sum((c * each).sum(0) * each for each in asked)
+            energies.append(((c**2).sum(0).mean(), (new**2).sum(0).mean()))
+            asked.append(new / np.linalg.norm(new, axis=0))
+        told.append((energies[1][0] / energies[0][0], energies[1][1] / energies[0][0]))
+    drawn, error = np.mean(told, axis=0), np.std(told, axis=0, ddof=1) / math.sqrt(5)
+    model = Model(n, d, s, n_samples, 2, True)
+    nodes, seen = model.nodes(512, n), []
+    frame, sampling = Frame(nodes), Sampling(nodes, b, s**-0.5)
+    for _ in range(2):
+        own_u, u = frame.projections()
+        found = update(own_u, u, partial(sampling.draw, u), nodes, model, b, frame.length)
+        new = frame._outside(found.rivals, found.rivals)
+        seen.append(((found.rivals**2).sum(1).mean(), (new**2).sum(1).mean()))
+        frame.move(found.own, found.rivals, np.ones(512, bool))
+    total, new = seen[1][0] / seen[0][0], seen[1][1] / seen[0][0]
+    assert total == pytest.approx(drawn[0], abs=0.06 * total + 5 * error[0])  # of which 4 % are left out
+    assert drawn[1] == pytest.approx(0.13, abs=0.02) and new == pytest.approx(0.20, abs=0.02)  # as PREDICTION.md says
 
 
 def test_luck_of_a_rival_that_grows_is_partly_new() -> None:
@@ -386,6 +490,21 @@ def test_critical_frequency_is_where_the_share_is_the_level() -> None:
     # Four halvings of a step of 0.25 in b and a secant: p errs by well under 1%, the share by one rank in 64 at most.
     assert learnable_fraction(*sizes, half, *rest, center=True) == pytest.approx(0.5, abs=1.01 / 64)
     assert math.isnan(critical_frequency(256, 16, 8, 25_600, 6))  # no p is good enough
+
+
+@pytest.mark.parametrize("off", [-0.25, 0.25])
+def test_a_rough_walk_is_believed_at_the_ends_alone(off: float) -> None:
+    """Where full nodes and rough ones cross apart, it is where the full ones cross, which are not asked at the ends."""
+    asked = []
+
+    def excess(bias: float) -> float:
+        asked.append(bias)
+        return min(max(bias - 2.1, -0.5), 0.5)
+
+    found = _first_crossing(excess, lambda biases: np.clip(biases - 2.1 - off, -0.5, 0.5), 0.0, 6.0, (-0.5, 0.5))
+    assert found == pytest.approx((2.1, 1.0), rel=1e-12)  # straight lines: exact
+    assert all(abs(each - 2.1 - off) < 0.5 for each in asked)
+    assert _first_crossing(excess, lambda biases: np.full(biases.shape, -0.5), 0.0, 1.0, (-0.5, 0.5)) is None
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_a_node_of_many_rivals_sums_independent_ones() -> None:
     nodes = make_nodes(10**6, 10**4, 1.0, 2, 512, 64)
     frame = Frame(nodes._replace(start=Start(np.zeros(512), nodes.fresh[0]), fresh=nodes.fresh[1:]))
     c = np.maximum(frame.projections()[1] - 1, 0)
-    beside, along = frame._along(c, nodes.weight * c).T
+    beside, along = frame._along(nodes.weight * c, c).T
     energy = (nodes.weight * c**2).sum(1)
     # Of 512 replicas, a normal variable's square errs by sqrt(2 / 512) = 0.06; groups of 5e4 would give 5e4.
     assert (beside**2 / energy).mean() == pytest.approx(1, abs=0.4)
