@@ -1,4 +1,4 @@
-"""Paths of random neurons among the features: those that keep the nearest feature, change it, or stay mixed."""
+"""Paths of random neurons among the features: who keeps the nearest one, changes it, stays mixed; and who wins."""
 
 from __future__ import annotations
 
@@ -11,20 +11,38 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from figures import intervals, series
 from figures import rows as checks
-from figures import series
-from figures.style import BLUE, DOUBLE_COLUMN, ORANGE, VERMILLION, heading, legend_below, new_figure, open_axes, styled
+from figures.style import (
+    BLACK,
+    BLUE,
+    DOUBLE_COLUMN,
+    GREEN,
+    ORANGE,
+    VERMILLION,
+    heading,
+    legend_below,
+    new_figure,
+    open_axes,
+    styled,
+)
 from theory.prediction import alignment_trajectory
 
 PATHS = "neuron_trajectories"
 SHARES = ("kept_fraction", "changed_fraction", "mixed_fraction")
+# Who wins, of neurons that end on a feature: a column, its words, a colour and a marker.
+WINNERS = (
+    ("kept_fraction", "the nearest in angle", BLUE, "o"),
+    ("kept_by_projection", "the largest projection", BLACK, "s"),
+    ("kept_after_one_step", "the same after one step", GREEN, "^"),
+)
 KINDS = (("keeps the nearest", BLUE), ("changes to another", ORANGE), ("stays mixed", VERMILLION))
 THRESHOLD = 0.9
 
 
 @styled
 def plot(rows: pd.DataFrame) -> Figure:
-    """Return cosines over steps of neurons of each kind, their phase portrait, and the shares of the kinds over p.
+    """Return cosines over steps of neurons of each kind, their phase portrait, and which front-runners win over p.
 
     Columns of panels are target frequencies, the first seed of each.  Solid: with the feature nearest to the start;
     dashed: with the rival.  The predicted mean cosine of a neuron on a feature (theory.prediction) is drawn over those
@@ -32,11 +50,17 @@ def plot(rows: pd.DataFrame) -> Figure:
     """
     free = ("target_frequency",)
     table = checks.prepare(
-        rows, free=free, needs=("target_frequency", "n_steps"), results=SHARES, series=("arm", PATHS)
+        rows,
+        free=free,
+        needs=("target_frequency", "n_steps"),
+        results=tuple(dict.fromkeys((*SHARES, *(each[0] for each in WINNERS)))),
+        series=("arm", PATHS),
     )
     frequencies = sorted(table["target_frequency"].unique())
     figure = new_figure(DOUBLE_COLUMN, 4.6)
-    panels = figure.subplots(2, len(frequencies), squeeze=False)
+    grid = figure.add_gridspec(2, len(frequencies) + 1)
+    panels = np.array([[figure.add_subplot(grid[i, k]) for k in range(len(frequencies))] for i in range(2)])
+    _winners(figure.add_subplot(grid[:, -1]), table, frequencies)
     for p, (top, bottom) in zip(frequencies, panels.T, strict=True):
         part = table[(table["target_frequency"] == p) & (table["status"] == "ok")]
         top.set_title(f"$p$ = {p:.3g}{_shares(part)}")
@@ -46,7 +70,7 @@ def plot(rows: pd.DataFrame) -> Figure:
             _predicted(top, first)
         top.set(xlabel="step", ylim=(-0.2, 1.02))
         top.xaxis.set_major_locator(MaxNLocator(integer=True))
-        bottom.set(xlabel="cosine with the nearest feature", xlim=(-0.2, 1.02), ylim=(-0.2, 1.02), aspect="equal")
+        bottom.set(xlabel="cosine with the nearest", xlim=(-0.2, 1.02), ylim=(-0.2, 1.02), aspect="equal")
         for axes in (top, bottom):
             open_axes(axes, "both")
     panels[0][0].set_ylabel("cosine")
@@ -57,8 +81,34 @@ def plot(rows: pd.DataFrame) -> Figure:
     legend_below(figure, handles, 3)
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", N="n_samples")
     notes = checks.title(sizes, "centred data", "shares: nearest kept / changed / mixed")
-    heading(figure, f"Does the nearest feature at the start win?{_answer(table)}", notes)
+    heading(figure, f"Does the front-runner at the start win? {_answer(table)}", notes)
     return figure
+
+
+def _winners(axes: Axes, table: pd.DataFrame, frequencies: list[float]) -> None:
+    """Draw the share of the neurons that end on a feature of each front-runner over p: a dot a seed, and the means."""
+    for column, label, colour, marker in WINNERS:
+        shares = _share(table, column)
+        parts = [shares[table["target_frequency"] == p].dropna() for p in frequencies]
+        dots: dict[str, Any] = {"marker": ".", "markersize": 3.5, "linestyle": "", "alpha": 0.4, "markeredgewidth": 0}
+        for k, own in enumerate(parts):
+            axes.plot([k] * len(own), own, gid=f"seeds-{column}", color=colour, **dots)
+            intervals.bar(axes, k, intervals.mean(own, 0, 1), color=colour, gid=f"interval-{column}")
+        means = [own.mean() for own in parts]
+        axes.plot(range(len(means)), means, gid=column, color=colour, marker=marker, markersize=4, label=label)
+    axes.set(
+        ylim=(0, 1.02), xlabel="target frequency $p$", title="share of those that end on a\nfeature, of which it was"
+    )
+    axes.set_xticks(range(len(frequencies)), [f"{p:.3g}" for p in frequencies])
+    axes.margins(x=0.15)
+    axes.legend(loc="lower center", frameon=False)
+    open_axes(axes, "y")
+
+
+def _share(table: pd.DataFrame, column: str) -> pd.Series:
+    """Return by row how many of the neurons that end on a feature are counted in a column."""
+    share: pd.Series = table[column] / (table["kept_fraction"] + table["changed_fraction"])
+    return share
 
 
 def _paths(top: Axes, bottom: Axes, points: np.ndarray[Any, Any]) -> None:
@@ -84,11 +134,13 @@ def _predicted(axes: Axes, row: pd.Series) -> None:
 
 
 def _shares(part: pd.DataFrame) -> str:
-    return ": " + " / ".join(f"{part[name].mean():.0%}" for name in SHARES) if len(part) else ""
+    return "\n" + " / ".join(f"{part[name].mean():.0%}" for name in SHARES) if len(part) else ""
 
 
 def _answer(table: pd.DataFrame) -> str:
-    """Return which share of the neurons that end on a feature ends on the one nearest to their start."""
-    kept, changed = (table.groupby("target_frequency")[name].mean() for name in SHARES[:2])
-    share = (kept / (kept + changed)).dropna()
-    return f" In {share.min():.0%} to {share.max():.0%} of the neurons that end on one" if len(share) else ""
+    """Return which share of the neurons that end on a feature ends on a front-runner, by projection and by angle."""
+    told = []
+    for column, what in (("kept_by_projection", "by projection"), ("kept_fraction", "by angle")):
+        share = _share(table, column).groupby(table["target_frequency"]).mean().dropna()
+        told += [f"{what} in {share.min():.0%} to {share.max():.0%}"] if len(share) else []
+    return f"{', '.join(told).capitalize()} of the neurons that end on a feature" if told else ""

@@ -52,3 +52,15 @@ def chance_recovery_rate(d_model: npt.ArrayLike, n_neurons: npt.ArrayLike, thres
     """
     m = at_least("n_neurons", n_neurons, 1)
     return np.asarray(-np.expm1(m * np.log1p(-cap_probability(d_model, threshold))))[()]
+
+
+def tied_output_scale(sparsity: npt.ArrayLike, d_model: npt.ArrayLike) -> FloatArray:
+    """Return the scale a of least error E |x - a sum_i <v_i, x> v_i|^2, x the sum of s random unit vectors v_i.
+
+    What overlap alone leaves of tied codes, with every support and direction right, in (0, 1] (ours): E 1^T G^2 1 over
+    E 1^T G^3 1 with G the Gram matrix of the v_i, that is (1 + c) / (1 + 3 c + c (s - 2) / d), c = (s - 1) / d.
+    Raises ValueError when an argument is below 1.
+    """
+    s, d = at_least("sparsity", sparsity, 1), at_least("d_model", d_model, 1)
+    c = (s - 1) / d
+    return np.asarray((1 + c) / (1 + 3 * c + c * (s - 2) / d))[()]

@@ -86,6 +86,8 @@ class Fitted:
     training saw, where no code can be asked; `target_frequency` (M,) what its controller wanted.  `shift` (d,) is
     b_pre in units of X, of which the mean norm is 1 / `input_scale`.  `restarts` holds the fits from other starts,
     `before` the one before training.  `results` are the algorithm's own columns, `extra` numbers of a user's function.
+    `decoder` D (M, d), where it is known, has the norms that `dictionary` need not have: the reconstruction is z D and
+    a constant, in the algorithm's own units.
     """
 
     dictionary: Array
@@ -102,6 +104,7 @@ class Fitted:
     before: Fitted | None = None
     results: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, float] = field(default_factory=dict)
+    decoder: Array | None = None
 
     def encode(self, X: Any) -> Array:
         """Return the codes (R, M) of rows of X (R, d); raises ValueError for an algorithm that has none."""

@@ -20,6 +20,8 @@ declare(
     kept_fraction=Column("share of neurons that end on the feature nearest to their start"),
     changed_fraction=Column("share of neurons that end on another feature"),
     mixed_fraction=Column("share of neurons that end on no feature"),
+    kept_by_projection=Column("share of neurons that end on the feature of largest projection <w, v_i> at the start"),
+    kept_after_one_step=Column("the same of the largest projection after the first step"),
 )
 
 

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from theory.closed_forms import bias_to_frequency, cap_probability, chance_recovery_rate, frequency_to_bias
+from theory.closed_forms import (
+    bias_to_frequency,
+    cap_probability,
+    chance_recovery_rate,
+    frequency_to_bias,
+    tied_output_scale,
+)
 
 ALPHA = 1e-6
 Z = float(stats.norm.isf(ALPHA / 2))
@@ -119,3 +125,19 @@ def test_refuses_bad_sizes(d: int, m: int, tau: float, name: str) -> None:
         chance_recovery_rate(d, m, tau)
     with pytest.raises(ValueError, match=r"bias=0\.1, but should be at most 0"):
         bias_to_frequency([-1, 0.1])
+
+
+@pytest.mark.parametrize(("s", "d"), [(1, 5), (3, 4), (6, 64), (12, 16)])
+def test_tied_output_scale_against_monte_carlo(s: int, d: int) -> None:
+    """The ratio of the means of <x, y> and |y|^2, y = sum_i <v_i, x> v_i: its error is that of their residual."""
+    v = np.random.default_rng(0).standard_normal((20_000, s, d))
+    v /= np.linalg.norm(v, axis=2, keepdims=True)
+    x = v.sum(axis=1)
+    y = np.einsum("lid,li->ld", v, np.einsum("lid,ld->li", v, x))
+    up, down = (x * y).sum(axis=1), (y * y).sum(axis=1)
+    expected = float(tied_output_scale(s, d))
+    error = (up - expected * down).std() / math.sqrt(len(x)) / down.mean()
+    assert up.mean() / down.mean() == pytest.approx(expected, abs=Z * error + 1e-12)
+    assert (expected < 1) == (s > 1)
+    with pytest.raises(ValueError, match="sparsity"):
+        tied_output_scale(0, d)

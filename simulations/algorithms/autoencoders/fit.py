@@ -149,6 +149,7 @@ def _replica(given: Problem, state: State, trace: Trace, r: int, before: Fitted)
         trace=replace(trace, best_cosine=[each[r] for each in trace.best_cosine]),
         before=before,
         target_frequency=None if targets is None else targets.cpu().numpy(),
+        decoder=np.array(network.decoder(state.parameters)[r].cpu().numpy()),
     )
     if "pre_bias" in state.parameters:
         told.input_scale = view.scale

@@ -65,6 +65,10 @@ class Network:
         """Return the unit directions of the decoder (R, M, d)."""
         raise NotImplementedError
 
+    def decoder(self, parameters: Tensors) -> Tensor:
+        """Return the decoder (R, M, d) of f(x) = z D + b_pre: the dictionary, where that has its norms."""
+        return self.dictionary(parameters)
+
     def loss(self, parameters: Tensors, memory: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean loss over x (R, B, d), (R,), and the codes (R, B, M)."""
         codes, output = self.forward(parameters, x)

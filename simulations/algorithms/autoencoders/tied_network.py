@@ -51,6 +51,10 @@ class TiedNetwork(Network):
         """Return W (R, M, d)."""
         return parameters["weights"]
 
+    def decoder(self, parameters: Tensors) -> Tensor:
+        """Return a W (R, M, d)."""
+        return parameters["scale"][:, :, None] * parameters["weights"]
+
     def learned(self, parameters: Tensors) -> list[str]:
         """Return W, a, b_pre unless it is frozen, and the bias where it is learned."""
         return [name for name in super().learned(parameters) if self.gate.learns_bias or name != "bias"]

@@ -108,6 +108,10 @@ class UntiedNetwork(Network):
         norm: Tensor = W.norm(dim=2, keepdim=True).clamp(min=1e-30)
         return W / norm
 
+    def decoder(self, parameters: Tensors) -> Tensor:
+        """Return the decoder, of any norm."""
+        return parameters["decoder"]
+
     def export(self, parameters: Tensors, r: int, threshold: float | None) -> Export:
         """Return the parts of SAELens' standard architecture."""
         own = {name: each[r].double() for name, each in parameters.items()}

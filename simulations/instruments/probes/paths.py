@@ -24,6 +24,8 @@ KEPT, CHANGED, MIXED = range(3)
 def paths(task: Task, runtime: Runtime) -> dict[str, Any]:
     """Run `n_probes` random neurons and tell of what becomes of them.
 
+    The algorithm goes by projections <w, v_i>, which have the features' norms in them: the front-runner at the start,
+    that of the largest, need not be the feature nearest in angle, and both are told of.
     The first feature of a neuron is the one nearest to its start.  Its rival is the feature that it ends on, where that
     is another; else the feature nearest to its end, but for the first.  A neuron keeps or changes where it ends within
     cosine 0.9 of the first or of another feature, and is mixed otherwise.
@@ -34,7 +36,7 @@ def paths(task: Task, runtime: Runtime) -> dict[str, Any]:
     starts = initial_directions(model.d_model, task.instrument.n_probes, model.seed)
     directions = unit_rows(source.sample.features)
     cosines = _cosines(starts, directions, data, algorithm)
-    return told(cosines)
+    return told(cosines, np.linalg.norm(source.sample.features, axis=1))
 
 
 def _cosines(starts: Array, directions: Array, data: Any, algorithm: Any) -> Array:
@@ -49,8 +51,8 @@ def _cosines(starts: Array, directions: Array, data: Any, algorithm: Any) -> Arr
     return np.stack([each[0, : len(starts)].double().cpu().numpy() @ directions.T for each in seen])
 
 
-def told(cosines: Array) -> dict[str, Any]:
-    """Return the results from the cosines (T + 1, k, n) of k neurons with n features."""
+def told(cosines: Array, norms: Array) -> dict[str, Any]:
+    """Return the results from the cosines (T + 1, k, n) of k neurons with n features of norms |v_i| (n,)."""
     neurons = np.arange(cosines.shape[1])
     first, last = cosines[0].argmax(axis=1), cosines[-1].argmax(axis=1)
     on = cosines[-1, neurons, last] > TAU
@@ -66,4 +68,6 @@ def told(cosines: Array) -> dict[str, Any]:
     ]
     shares = [float((kind == which).mean()) for which in (KEPT, CHANGED, MIXED)]
     names = ("kept_fraction", "changed_fraction", "mixed_fraction")
-    return {"neuron_trajectories": " ".join(points)} | dict(zip(names, shares, strict=True))
+    ahead = [float((on & ((each * norms).argmax(axis=1) == last)).mean()) for each in cosines[:2]]
+    fronts = {"kept_by_projection": ahead[0], "kept_after_one_step": ahead[-1]}
+    return {"neuron_trajectories": " ".join(points)} | dict(zip(names, shares, strict=True)) | fronts
