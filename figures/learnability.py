@@ -30,8 +30,8 @@ def plot(rows: pd.DataFrame) -> Figure:
 
     One column of panels a sparsity, a line of panels a slice.  Colours are centred data, where there are any; lines at
     a share of 1/2 are solid for centred, dotted for other data, dots the critical p that theory predicts.  The
-    theorem's band is drawn; it has no width here.  Where there are rows of more steps over d, two more panels have the
-    critical p over d, and its slope from each d to the next.
+    theorem's band is drawn; it has no width here.  Where there are rows of more steps over d, four more panels have the
+    critical p over d at each s with its kink, and its slope from each d to the next.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
     if "arm" not in rows:
@@ -39,14 +39,14 @@ def plot(rows: pd.DataFrame) -> Figure:
     long = rows["arm"].astype(str).str.endswith(LONG)
     wanted: dict[str, Any] = {"needs": ("target_frequency",), "results": (RESULT,), "series": ("arm",)}
     table = checks.prepare(rows[~long], free=FREE, **wanted)
-    later = checks.prepare(rows[long], free=FREE, **wanted) if long.any() else table[:0]
+    later = checks.prepare(rows[long], free=(*FREE, "n_probes"), **wanted) if long.any() else table[:0]
     slices = _slices(table)
     if not slices:
         raise ValueError(f"arm={table['arm'].iloc[0]!r}, but some should begin with 'over n' or 'over d'")
     table = pd.concat([part for _, part in slices])
     sparsities = phase.distinct(table["sparsity"])
     sparsities = sparsities if sparsities.size <= MOST else sparsities[[0, -1]]
-    lines, columns = len(slices) + (not later.empty), sparsities.size if later.empty else 2
+    lines, columns = len(slices) + 2 * (not later.empty), sparsities.size if later.empty else 2
     figure = new_figure(DOUBLE_COLUMN if columns > 1 else SINGLE_COLUMN, 1.3 + 1.9 * lines)
     panels = figure.subplots(lines, columns, squeeze=False)
     shown: set[str] = set()
@@ -66,8 +66,7 @@ def plot(rows: pd.DataFrame) -> Figure:
             phase.frequency_axis(axes, cells.x)
             phase.number_axis(axes.yaxis, cells.y, _axis_label(name, part))
     colour_bar(figure, mesh, list(panels[: len(slices)].flat), LABEL)
-    fewer = table[table["arm"].astype(str).str.startswith(OVER_D) & table["center"]]
-    told = upper_edge.draw(panels[-1], later, fewer) if not later.empty else ""
+    told = upper_edge.draw(list(panels[-2:].flat), later) if not later.empty else ""
     centred = [name for name, _ in checks.by_centring(table) if name]
     steps, samples = checks.counts(table, T="n_steps"), checks.share_of_n(table, "n_samples", "N")
     notes = (f"colours: {centred[-1]}" if centred else "", "$\\tau$ = 0.9", steps, samples)

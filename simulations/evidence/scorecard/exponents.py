@@ -15,8 +15,11 @@ from simulations.evidence.presets import good_rows, largest
 from simulations.evidence.scorecard import meeting, provable, widths
 from simulations.evidence.scorecard.critical import Points, critical, groups, sharpness
 from simulations.evidence.scorecard.effects import Effect, slope_over_seeds
-from simulations.evidence.scorecard.over_d import kinks
+from simulations.evidence.scorecard.kinks import curves, kinks, shape
+from simulations.evidence.scorecard.over_d import BEYOND
 from simulations.evidence.scorecard.reading import arm, named
+from simulations.evidence.scorecard.verdicts import CONFLICTS
+from simulations.experiments.learnability import LONG
 from simulations.runs.storage import ROWS_FILE
 from theory.conditions import band
 from theory.scaling import CRITICAL_DIMENSION_EXPONENT, WIDTH_EXPONENT_IN_N, upper_edge_exponent
@@ -77,13 +80,20 @@ def _edge(x: Array, n: float, d: npt.ArrayLike, s: npt.ArrayLike) -> float:
 
 
 def of_learnability(rows: pd.DataFrame) -> Iterator[Line]:
-    """Yield exponents of the critical p over d, and of the d of its kink over n."""
+    """Yield exponents of the critical p over d, and of the d of its kink over n.
+
+    Where d go down to those at which no p holds half (the slice of LONG steps) that of the d beyond; the kink where the
+    curve has its shape, or may have it.
+    """
     over_d = rows[named(rows).str.match("over d|both")]
     for (n_features, center, s, n_steps), part in groups(over_d, "n_features", "center", "sparsity", "n_steps"):
-        points, n = critical(part, "target_frequency", "d_model"), int(n_features)
-        setting = f"n = {n:,}, s = {s:g}, T = {n_steps:g}"
+        n, setting = int(n_features), f"n = {n_features:,.0f}, s = {s:g}, T = {n_steps:g}"
+        if (named(part) == f"over d, {LONG} steps").any():
+            part, setting = part[part["d_model"] >= BEYOND * math.sqrt(n)], f"{setting}, d >= {BEYOND:g} sqrt(n)"
+        points = critical(part, "target_frequency", "d_model")
         yield _line("critical p", "d", setting, points, _edge(points.x, n, points.x, s), center)
-    for s, n_steps, points in kinks(rows):
+    every = curves(rows)
+    for s, n_steps, points in kinks(every) if shape(every)[0] != CONFLICTS else ():
         setting = f"s = {s:g}, T = {n_steps:g}, slopes 1 and 0"
         yield _line("kink of the critical p over d", "n", setting, points, 1 + upper_edge_exponent(s), True)
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from simulations.evidence.scorecard.critical import Array, Points, critical, ends, groups
+from simulations.evidence.scorecard.critical import Points, critical, ends, groups
 from simulations.evidence.scorecard.edges import CHANCE, RECOVERS, half_of_best, recovering
 from simulations.evidence.scorecard.effects import UNKNOWN, Effect, greatest, least, over_seeds, slope_over_seeds
 from simulations.evidence.scorecard.reading import named, where
 from simulations.evidence.scorecard.verdicts import (
     CONFLICTS,
     MIN_SEEDS,
+    SUPPORTED,
     UNDECIDED,
     Finding,
     above,
@@ -28,8 +29,8 @@ from simulations.evidence.scorecard.verdicts import (
 from theory.conditions import band
 
 BEYOND = 2.0  # times sqrt(n), from where on d is beyond the change
+FEW = 3  # cells that are told one by one
 LESS = 0.4  # recovery, another floor: tells how much a slope owes to the first
-PLACES = 1_001  # at which a kink is looked for: a step of 1/250 of a factor of 64
 
 
 class Slice(NamedTuple):
@@ -43,7 +44,7 @@ class Slice(NamedTuple):
 
 def slices_over_d(rows: pd.DataFrame) -> list[Slice]:
     """Return the critical p over d, for every n, s and number of steps of the slices over d."""
-    cut = _cut(rows)
+    cut = cut_over_d(rows)
     names = ("n_features", "sparsity", "n_steps")
     found = [
         Slice(n, s, n_steps, critical(part, "target_frequency", "d_model"))
@@ -52,7 +53,7 @@ def slices_over_d(rows: pd.DataFrame) -> list[Slice]:
     return [each for each in found if len(each.points.x)]
 
 
-def _cut(rows: pd.DataFrame) -> pd.DataFrame:
+def cut_over_d(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the slices over d."""
     cut: pd.DataFrame = rows[named(rows).str.match("over d|both")]
     return cut
@@ -75,8 +76,26 @@ def dimension(rows: pd.DataFrame) -> Finding:
         values = [f"{slope.value:.2g}" for slope in effects]
         at = ", ".join(f"{v} (n = {each.n:,.0f}, s = {each.s:g})" for v, each in zip(values, own, strict=True))
         told.append(f"after {n_steps:.0f} steps {at}")
-    verdict = below(effect, 0.25)
-    return Finding(effect, verdict, remarks(*reversed(told), too_few(effect, verdict)), where(_cut(rows)))
+    verdict, lost = below(effect, 0.25), ""
+    if verdict == CONFLICTS and above(_fall(slices), 0.0) == SUPPORTED:
+        verdict, lost = UNDECIDED, "too steep, but less so as n grows"
+    few = too_few(effect, verdict) if effect.n_seeds < MIN_SEEDS or not lost else ""
+    return Finding(effect, verdict, remarks(lost, *reversed(told), few), where(cut_over_d(rows)))
+
+
+def _fall(slices: list[Slice]) -> Effect:
+    """Return by how much the slope beyond 2 sqrt(n) falls with log n, after the most steps, least over s."""
+    longest = max(each.n_steps for each in slices)
+    lines: dict[float, list[tuple[float, float, Any]]] = {}
+    for n, s, _, points in (each for each in slices if each.n_steps == longest):
+        for seed in np.unique(points.seeds):
+            kept = (points.seeds == seed) & (points.x >= _beyond(n))
+            if kept.sum() > 1:
+                slope = float(np.polyfit(np.log(points.x[kept]), np.log(points.y[kept]), 1)[0])
+                lines.setdefault(s, []).append((math.log(n), slope, seed))
+    several = [each for each in lines.values() if len({n for n, _, _ in each}) > 1]
+    tables = [pd.DataFrame(each, columns=["n", "slope", "seed"]) for each in several]
+    return least(slope_over_seeds(each["n"], -each["slope"], each["seed"], comparisons=len(tables)) for each in tables)
 
 
 def _beyond(n: float) -> float:
@@ -141,18 +160,27 @@ def edge(rows: pd.DataFrame) -> Finding:
         spare = np.log(critical_p["value"] / upper) / math.log(n)
         found.append((spare.set_axis(critical_p["seed"]), critical_p["side"]))
         if (critical_p["side"] < 0).any():
-            below_grid.append(f"n = {n:,.0f}, d = {d:,.0f}, s = {s:g}, T = {n_steps:.0f}")
+            below_grid.append((n, d, s, n_steps))
     effect = least(_open(over_seeds(spare, len(found)), side) for spare, side in found)
     verdict = sufficient(effect)
     short = "ends before the edge, with its constants taken as one" if effect.high < 0 else ""
-    lost = f"at most: below the smallest p of the grid at {', '.join(below_grid)}" if below_grid else ""
+    lost = f"at most: below the smallest p of the grid at {_cells(below_grid)}" if below_grid else ""
     few = "" if short and effect.n_seeds >= MIN_SEEDS else too_few(effect, verdict)
-    return Finding(effect, verdict, remarks(loose(effect, "powers of n"), short, lost, few), where(_cut(rows)))
+    return Finding(effect, verdict, remarks(loose(effect, "powers of n"), short, lost, few), where(cut_over_d(rows)))
+
+
+def _cells(cells: list[tuple[float, float, float, float]]) -> str:
+    """Return n, d, s and number of steps of cells: of each where they are few, else between which values these are."""
+    if len(cells) <= FEW:
+        return "; ".join(f"n = {n:,.0f}, d = {d:,.0f}, s = {s:g}, T = {n_steps:.0f}" for n, d, s, n_steps in cells)
+    spans = [(min(each), max(each)) for each in zip(*cells, strict=True)]
+    texts = [f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}" for low, high in spans]
+    return f"{len(cells)} cells, " + ", ".join(f"{name} = {text}" for name, text in zip("ndsT", texts, strict=True))
 
 
 def _slices(rows: pd.DataFrame) -> Iterator[tuple[tuple[float, ...], pd.DataFrame]]:
     """Yield n, s, d and number of steps, and the rows, of the slices over d, from sqrt(n) on."""
-    cut = _cut(rows)
+    cut = cut_over_d(rows)
     yield from groups(cut[cut["d_model"] ** 2 >= cut["n_features"]], "n_features", "sparsity", "d_model", "n_steps")
 
 
@@ -162,31 +190,3 @@ def _open(effect: Effect, side: pd.Series) -> Effect:
         return effect
     low, high = -math.inf if (side < 0).any() else effect.low, math.inf if (side > 0).any() else effect.high
     return effect._replace(low=low, high=high)
-
-
-def kinks(rows: pd.DataFrame) -> list[tuple[float, float, Points]]:
-    """Return s, the number of steps and the d of the kink of the critical p over n, where there are several n.
-
-    After the most steps, by seed, at each n that has three d or more: the least-squares fit of log p by two segments,
-    of slope 1 and 0.
-    """
-    found: dict[tuple[float, float], list[tuple[float, float, float]]] = {}
-    slices = slices_over_d(rows)
-    longest = max((each.n_steps for each in slices), default=0)
-    for n, s, n_steps, points in (each for each in slices if each.n_steps == longest):
-        for seed in np.unique(points.seeds):
-            at = points.seeds == seed
-            d = kink(points.x[at], points.y[at]) if at.sum() > 2 else math.nan
-            if math.isfinite(d):
-                found.setdefault((s, n_steps), []).append((n, d, seed))
-    several = {key: np.array(each).T for key, each in found.items() if len({n for n, _, _ in each}) > 1}
-    return [(*key, Points(n, d, np.ones_like(n), seeds)) for key, (n, d, seeds) in several.items()]
-
-
-def kink(d: Array, p: Array) -> float:
-    """Return d* of the fit log p = a + min(log d, log d*); nan unless two of the d (k,) are below it, and one above."""
-    x, y = np.log(d), np.log(p)
-    at = np.linspace(x.min(), x.max(), PLACES)
-    off = y - np.minimum(x, at[:, None])
-    best = int(np.argmin(((off - off.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)))
-    return float(np.exp(at[best])) if best < PLACES - 1 and (x < at[best]).sum() > 1 else math.nan
