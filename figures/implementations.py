@@ -33,6 +33,7 @@ SIDES = {
     "defaults": ("SAELens, as it comes", VERMILLION, "s", 0.22),
 }
 WORLD = ("n_features", "d_model", "sparsity", "support_law", "coefficient_law", "dictionary_law", "noise")
+SIZE = ("n_neurons", "n_steps", "batch_size", "n_samples", "learning_rate")
 COLUMNS = 3
 
 
@@ -44,16 +45,17 @@ def plot(rows: pd.DataFrame) -> Figure:
     the rows is left blank.  Raises ValueError for rows without the columns it reads, or in which another setting
     varies.
     """
-    table = checks.prepare(rows, free=WORLD, results=(RECOVERY,), by_arm=True)
+    table = checks.prepare(rows, free=(*WORLD, *SIZE), results=(RECOVERY,), by_arm=True)
     table = table.assign(**_parts(table["arm"]))
-    worlds, names = (list(dict.fromkeys(table[name])) for name in ("world", "method"))
+    worlds = list(dict.fromkeys(table["world"]))
     across = min(COLUMNS, len(worlds))
     down = math.ceil(len(worlds) / across)
-    figure = new_figure(DOUBLE_COLUMN, 0.9 + (0.6 + 0.26 * len(names)) * down)
+    most = int(table.groupby("world")["method"].nunique().max())
+    figure = new_figure(DOUBLE_COLUMN, 0.9 + (0.6 + 0.26 * most) * down)
     panels = figure.subplots(down, across, squeeze=False, sharex=True).flatten()
     for axes, world in zip(panels, worlds, strict=False):
-        _panel(axes, table[table["world"] == world], names)
-        axes.set_title(world)
+        _panel(axes, table[table["world"] == world])
+        axes.set_title(_named(table, world))
     for axes in panels[len(worlds) :]:
         axes.set_visible(False)
     for axes in panels[max(0, len(worlds) - across) : len(worlds)]:
@@ -95,9 +97,9 @@ def _parts(arms: pd.Series) -> dict[str, list[str]]:
     return found
 
 
-def _panel(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
+def _panel(axes: Axes, table: pd.DataFrame) -> None:
     """Draw the differences of one world, a line a method."""
-    labels = []
+    names, labels = list(dict.fromkeys(table["method"])), []
     for y, name in enumerate(names):
         part = table[table["method"] == name]
         value = intervals.mean(part.loc[part["side"] == OURS, RECOVERY], 0, 1)
@@ -111,6 +113,13 @@ def _panel(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     axes.set_yticks(range(len(names)), labels)
     axes.set(xlim=(-1.05, 1.05), ylim=(len(names) - 0.5, -0.5))
     open_axes(axes, "x")
+
+
+def _named(table: pd.DataFrame, world: str) -> str:
+    """Return the title of a world, with its sizes where they are not those of the first, which the heading tells."""
+    sizes = {"n": "n_features", "d": "d_model", "M": "n_neurons"}
+    found, first = (checks.counts(part, **sizes) for part in (table[table["world"] == world], table))
+    return world if found == first else f"{world} ({found})"
 
 
 def _handle(side: str) -> Line2D:

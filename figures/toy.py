@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import intervals, methods, searches
+from figures import intervals, methods, searches, working_ranges
 from figures import rows as checks
 from figures.style import BLACK, DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, plain_log, styled
 
@@ -24,8 +24,9 @@ KNOBS = (  # of GBA with control that has arrived
     ("gba-own-start", "high_target_frequency", "HTF, started at targets", "X", (0, (1.5, 1))),
     ("gba-arrived", "low_target_frequency", "LTF, sparse start", "s", (0, (4, 1.5))),
 )
+K_ENDS, FREQUENCY_ENDS = (0.8, 65), (1e-5, 1.3)
 HEIGHT = 0.2
-FREE = ("n_neurons", "n_steps", "learning_rate", "schedule", "n_samples")
+FREE = ("n_neurons", "n_steps", "learning_rate", "schedule", "n_samples", "coefficient_law")
 
 
 @styled
@@ -33,20 +34,24 @@ def plot(rows: pd.DataFrame) -> Figure:
     """Return recovery at cosine 0.8 and 0.9, a line a method, over recovery against K and GBA's frequencies.
 
     The upper panels have the default and the best of the search at fresh seeds (one mark where the default won), and
-    faintly all of the search; the
-    lower ones, where there are such rows, one knob at a time about the best.  Raises ValueError for rows without the
-    columns it reads, or in which another setting varies.
+    faintly all of the search; the middle ones, where there are such rows, one knob at a time about the best; the lower
+    ones which values of K and of the frequencies work at each width.  Raises ValueError for rows without the columns it
+    reads, or in which another setting varies.
     """
-    table, looks = methods.with_method(checks.prepare(rows, free=FREE, results=tuple(RATES.values()), by_arm=True))
-    table = searches.split(table)
-    seed = searches.search_seed(table)
+    table = checks.prepare(rows, free=FREE, results=tuple(RATES.values()), by_arm=True)
+    other = table["arm"].astype(str).str.contains(working_ranges.OTHER)
+    everything = searches.split(table)
+    seed = searches.search_seed(everything)
+    ranged = working_ranges.ranged(table, seed)
+    table, looks = methods.with_method(everything[~other])
     swept = bool(((table["knob"] == "k") & (table["method"] == "topk")).any()) and {
         "gba-arrived",
         "gba-own-start",
     } <= set(looks)
-    figure = new_figure(DOUBLE_COLUMN, 1.2 + 0.26 * len(looks) + 2.0 * swept)
-    ratios = [0.26 * len(looks) + 0.2, 1.8][: 1 + swept]
-    grid = figure.subplots(1 + swept, 2, squeeze=False, height_ratios=ratios)
+    n_lines = ranged.groupby(["form", "width"]).ngroups
+    ratios = [0.26 * len(looks) + 0.2, *[1.8] * swept, *[0.3 * n_lines + 0.1] * (n_lines > 0)]
+    figure = new_figure(DOUBLE_COLUMN, 1.2 + sum(ratios) + 0.2 * (len(ratios) - 1))
+    grid = figure.subplots(len(ratios), 2, squeeze=False, height_ratios=ratios)
     for axes, (tau, column) in zip(grid[0], RATES.items(), strict=True):
         for y, (name, look) in enumerate(looks.items()):
             part = table[table["method"] == name]
@@ -58,13 +63,36 @@ def plot(rows: pd.DataFrame) -> Figure:
     grid[0, 0].set_yticks(range(len(looks)), [_label(table, name, look) for name, look in looks.items()])
     grid[0, 1].set_yticks([])
     if swept:
-        _sweeps(grid[1], table, looks, seed)
+        _sweeps(grid[1], table, looks, seed, ranged)
+    works = _ranges(grid[-1], ranged) if n_lines else ""
     sizes = checks.counts(table, n="n_features", d="d_model")
     fresh = table.loc[table["seed"] != seed, "seed"].nunique()
     notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", intervals.note(fresh), "one dot a seed")
-    heading(figure, f"Mixed sparsity, every method searched alike: {_answer(table, looks, seed)}", notes)
+    heading(figure, f"Mixed sparsity, every method searched alike: {_answer(table, looks, seed)}{works}", notes)
     legend_below(figure, _handles(fresh), 2)
     return figure
+
+
+def _ranges(panels: Any, ranged: pd.DataFrame) -> str:
+    """Draw which values of K and of the frequencies work at each width, and return over how many decades."""
+    found = []
+    for axes, ranges, text, ends in zip(
+        panels,
+        (working_ranges.OF_K, working_ranges.OF_FREQUENCY),
+        ("values of $K$ that work, and over how many decades", "target frequencies that work"),
+        (K_ENDS, FREQUENCY_ENDS),
+        strict=True,
+    ):
+        found.append(working_ranges.draw(axes, ranged, ranges))
+        axes.set(xlabel=text, xlim=ends)
+    plain_log(panels[0].xaxis)
+    panels[0].set_ylabel("number of neurons, $M$")
+    panels[1].tick_params(labelleft=False)
+    k, frequencies = (pd.DataFrame(each) for each in found)
+    if k.empty or frequencies.empty:
+        return ""
+    ours, theirs = frequencies.min(axis=1).mean(), k.max(axis=1).mean()
+    return f"; K works over {theirs:.1f} decades, GBA's frequencies over {ours:.1f}"
 
 
 def _line(axes: Axes, y: int, part: pd.DataFrame, seed: Any, column: str, look: methods.Look, which: int) -> None:
@@ -80,11 +108,12 @@ def _line(axes: Axes, y: int, part: pd.DataFrame, seed: Any, column: str, look: 
         axes.plot(REPORTED[name][which], y, gid=f"reported-{name}", **_reported())
 
 
-def _sweeps(panels: Any, table: pd.DataFrame, looks: dict[str, methods.Look], seed: Any) -> None:
-    """Draw recovery at 0.9 over K, with what the paper reports, and over HTF and LTF."""
+def _sweeps(panels: Any, table: pd.DataFrame, looks: dict[str, methods.Look], seed: Any, ranged: pd.DataFrame) -> None:
+    """Draw recovery at 0.9 over K, at a rate that falls as well, with what the paper reports, and over HTF and LTF."""
     k, frequency = panels
     searches.sweep(k, table[table["method"] == "topk"], seed, "k", looks["topk"], "k-topk")
-    k.lines[-1].set_label(looks["topk"].label)
+    k.lines[-1].set_label("TopK tied, search's best")
+    working_ranges.curves(k, ranged)
     k.plot(list(REPORTED_K), [each[1] for each in REPORTED_K.values()], gid="reported-k", **_reported())
     for name, knob, label, marker, dashes in KNOBS:
         look = methods.Look(label, looks[name].colour, marker, dashes)
@@ -92,8 +121,11 @@ def _sweeps(panels: Any, table: pd.DataFrame, looks: dict[str, methods.Look], se
         frequency.lines[-1].set_label(f"GBA, {label}")
     for axes, text in ((k, "active neurons a sample, $K$"), (frequency, "target frequency")):
         axes.set(xscale="log", xlabel=text, ylim=(-0.03, 1.03))
-        axes.legend(frameon=False, loc="best")
+        corner: Any = {"loc": "lower left", "bbox_to_anchor": (0.1, 0.0)} if axes is k else {"loc": "best"}
+        axes.legend(frameon=False, handlelength=1.8, **corner)
         open_axes(axes, "both")
+    k.set_xlim(K_ENDS)
+    frequency.set_xlim(FREQUENCY_ENDS)
     plain_log(k.xaxis)
     k.set_ylabel("recovery (cosine > 0.9)")
 

@@ -18,7 +18,7 @@ RESULTS = (
     "measured_cooccurrence",
     *("log10_required_width_low", "log10_required_width_high", "predicted_recovery_rate"),
     *("predicted_recovery_rate_low", "predicted_recovery_rate_high", "kept_fraction", "changed_fraction"),
-    "mixed_fraction",
+    *("mixed_fraction", "kept_by_projection", "kept_after_one_step", "coefficient_slope", "rescaling_gain"),
     *(f"{unit}_to_recovery_{level}" for unit in ("samples", "seconds") for level in ("090", "099")),
 )
 SERIES = (
@@ -56,13 +56,14 @@ def made_up(cell):
         points = [f"{kind}:{kind}:{t}:{c:g}:{c / 3:g}" for kind in (0, 1, 2) for t, c in enumerate(cosines)]
         found |= {"neuron_trajectories": " ".join(points)}
         found |= {"kept_fraction": frr / 2, "changed_fraction": frr / 4, "mixed_fraction": 1 - 3 * frr / 4}
+        found |= {"kept_by_projection": 0.6 * frr, "kept_after_one_step": 0.7 * frr}
     if trained:
         bins = "5 " + "0 " * 10 + "10 5" + " 0" * 8
         found |= {"recovery_steps": f"0 10 {n_steps}", "l0": 1 + 9 * frr, "frequency_histogram": bins}
         found |= {"frequency_histogram_start": "0 " * 20 + "20", "fraction_variance_unexplained": 1 - frr / 2,
                   "mean_bias": -frr / 2}  # fmt: skip
         found |= {"consistency": frr, "consistency_top": frr / 3, "consistency_chance": 1e-20}
-        found |= {"selectivity_profile": "0:0.9 5:0.4 10:0.5"}
+        found |= {"selectivity_profile": "0:0.9 5:0.4 10:0.5", "coefficient_slope": frr, "rescaling_gain": frr / 2}
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from simulations.experiments.cooccurrence import SPARSITY
 from simulations.experiments.width_check import HELD, INSIDE, SHARE
 from theory.conditions import band
 from theory.cooccurrence import cluster_cooccurrence
+from theory.scaling import upper_edge_exponent
 
 
 def inside_band_simulated(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
@@ -70,6 +72,44 @@ def edge_over_d(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         return float(band(n, d, s, epsilon=0.0, zeta=0.0).upper) * n ** (effect + luck)
 
     return _over_d(rng, seeds, critical)
+
+
+def _after_many_steps(rng: Rng, seeds: Sequence[int], rate: Any) -> pd.DataFrame:
+    """Rows over d at p around its critical p: the learnable fraction is rate(n, s, d, p, luck) with the seed's luck."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for seed in seeds:
+            luck = BETWEEN * rng.standard_normal()
+            for n, s, d in itertools.product((1_024, 16_384), (5, 8), (8, 16, 32, 64, 128, 256, 512, 1_024)):
+                p, told = rate(n, s, d, luck)
+                for each, share in zip(p, told, strict=True):
+                    yield {"seed": seed, "arm": "over d, 24 steps", "n_features": n, "sparsity": s, "d_model": d,
+                           "n_steps": 24, "target_frequency": each, "learnable_fraction": share}  # fmt: skip
+
+    return frame(rows())
+
+
+def kink(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """An upper edge that goes as d up to n^(effect more than the theorem's exponent), and is level beyond."""
+
+    def rate(n: int, s: int, d: int, luck: float) -> tuple[Any, Any]:
+        at = 100 * (n / 4_096) ** (1 + upper_edge_exponent(s) + effect + luck)
+        critical = 1e-4 * min(d, at) * math.exp(2 * WITHIN * rng.standard_normal())
+        p = 1e-4 * min(d, at) * np.array([0.25, 0.5, 1.1, 2.0])
+        return p, fallen(p, critical)
+
+    return _after_many_steps(rng, seeds, rate)
+
+
+def closing(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
+    """At most half hold neurons below d = 10 s (n/4,096)^effect, whatever p is."""
+
+    def rate(n: int, s: int, d: int, luck: float) -> tuple[Any, Any]:
+        least = 10 * s * (n / 4_096) ** (effect + luck) * math.exp(WITHIN * rng.standard_normal())
+        p = np.array([0.5, 1.25, 3.2]) / n
+        return p, (1 - fallen(np.array([d]), least)) * (1, 0.9, 0.8)
+
+    return _after_many_steps(rng, seeds, rate)
 
 
 def widening(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:

@@ -164,28 +164,46 @@ def toy(left: str, right: str) -> World:
     return world
 
 
-def range_of_frequencies(*frequencies: str) -> World:
-    """Steps from recovery 1 to 0 in each knob: K works over half a decade, `frequencies` over `effect` more."""
-    lows = {"high_target_frequency": 0.006, "low_target_frequency": 0.0002, "k": 1.0}
-    knobs = {arm: lows[arm.split(", ")[1]] for arm in (*frequencies, "topk, k")}
+def _steps(seed: int, form: str, knob: str, highest: float, width: float, down: bool) -> Iterator[dict[str, Any]]:
+    """Recovery 1 over `width` decades of a knob from where it starts, and 0 farther."""
+    own = {"gba-arrived": 0.5, "gba-own-start": 0.5}
+    for share in (0.0, width, width + 0.01, width + 1):
+        at = highest * 10 ** (-share if down else share)
+        rate = {"feature_recovery_rate": float(share <= width), "feature_recovery_rate_080": 1.0}
+        settings = {"high_target_frequency": own.get(form.split(" ")[0], math.nan), "low_target_frequency": 0.001}
+        yield {"seed": seed, "arm": f"{form}, {knob} {at:g}", "algorithm": form, "center": math.nan} | settings | {
+            knob: at} | rate  # fmt: skip
+
+
+def ranges(
+    kind: str = "", forms: Sequence[str] = ("",), widths: Sequence[int] = (128, 256), *, own: bool = False
+) -> World:
+    """Tied TopK's K works over half a decade, untied over less; HTF over `effect` more, LTF over more still.
+
+    Over width: `kind` ("K" or "HTF") widens by `effect` decades where the width doubles.  Of several forms the first
+    has the effect, the others one more.  With `own` the effect is that of GBA started at its targets alone.
+    """
 
     def world(rng: Rng, effect: float, seeds: Sequence[int]) -> pd.DataFrame:
         def rows() -> Iterator[dict[str, Any]]:
-            for seed in (0, *(1 + each for each in seeds)):
+            yield {"seed": 0, "arm": "topk, trial 0", "algorithm": "topk"}
+            for seed in (1 + each for each in seeds):
                 luck = BETWEEN * rng.standard_normal()
-                for name in sorted({arm.split(", ")[0] for arm in knobs}):
-                    for trial in range(1 + (seed == 0) * (name == "topk")):
-                        rate = 0.2 if trial else 1.0
-                        yield lows | {"seed": seed, "arm": f"{name}, trial {trial}", "feature_recovery_rate": rate,
-                                      "feature_recovery_rate_080": rate, "algorithm": name}  # fmt: skip
-                for knob, low in knobs.items():
-                    width = 0.5 if knob == "topk, k" else 0.5 + effect + luck
-                    name, setting = knob.split(", ")
-                    for share in (width / 2, width, width + 0.01, 2.0) if seed else ():
-                        rate = float(share <= width)
-                        yield lows | {"seed": seed, "arm": f"{knob} {share}", setting: low * 10**share,
-                                      "algorithm": name, "feature_recovery_rate": rate,
-                                      "feature_recovery_rate_080": rate}  # fmt: skip
+                more = effect + luck
+                if own:
+                    yield from _steps(seed, "gba-own-start", "high_target_frequency", 0.5, 0.5 + more, True)
+                    yield {"seed": seed, "arm": "gba-own-start, trial 0", "high_target_frequency": 0.5,
+                           "feature_recovery_rate": 1.0, "feature_recovery_rate_080": 1.0}  # fmt: skip
+                for form, width in itertools.product(forms, widths):
+                    doubled = math.log2(width / widths[0]) * more
+                    k = 0.5 + (doubled if kind == "K" else 0.0)
+                    htf = 0.5 + (doubled if kind == "HTF" else more + (form != forms[0]))
+                    at = f"at {width}{form and ' '}{form}"
+                    yield from _steps(seed, f"topk {at}", "k", 1.0, k, False)
+                    yield from _steps(seed, f"topk-untied {at}", "k", 1.0, k / 2, False)
+                    yield from _steps(seed, f"gba-arrived {at}", "high_target_frequency", 0.5, htf, True)
+                    if not form:
+                        yield from _steps(seed, f"gba-arrived {at}", "low_target_frequency", 0.002, htf + 0.4, False)
 
         return frame(rows())
 

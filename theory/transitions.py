@@ -96,6 +96,34 @@ def _find(
     return _Crossing((first, second), (math.log(x[near[0]]), math.log(x[near[1]])), (float(v[k]), float(v[k + 1])))
 
 
+class Stretch(NamedTuple):
+    """Where a curve lies above a level: its lowest and highest x there (NaN for none), and over how many decades."""
+
+    low: float
+    high: float
+    decades: float
+
+
+def stretch_above(x: npt.ArrayLike, y: npt.ArrayLike, level: float) -> Stretch:
+    """Return where y, linear in log x between its points, is at least `level`: a window may have gaps.
+
+    x (k,) positive, in any order; y (k,).  Ours.  Raises ValueError for other shapes, or an x that is not positive.
+    """
+    x, y = at_least("x", x, np.finfo(float).tiny), real("y", y)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise ValueError(f"x {x.shape} and y {y.shape}, but should have one shape (k,)")
+    order = np.argsort(x, kind="stable")
+    log_x, over = np.log10(x[order]), y[order] - level + 1e-12  # a rate is a fraction, rounded, and may be the level
+    some = (over[:-1] >= 0) | (over[1:] >= 0)  # the pieces that reach the level
+    if not some.any():
+        return Stretch(math.nan, math.nan, 0.0)
+    (start, left), (end, right) = ((over[part][some], log_x[part][some]) for part in (slice(None, -1), slice(1, None)))
+    falls = np.where(start == end, 1.0, start - end)
+    at = left + (right - left) * start / falls  # where a piece passes the level, if it does
+    first, last = np.where(start >= 0, left, at), np.where(end >= 0, right, at)
+    return Stretch(float(10 ** first.min()), float(10 ** last.max()), float((last - first).sum()))
+
+
 def transition_width(
     x: npt.ArrayLike, y: npt.ArrayLike, *, falling: bool = True, weights: npt.ArrayLike | None = None
 ) -> float:

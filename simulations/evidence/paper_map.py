@@ -65,8 +65,9 @@ PLACES: tuple[Place, ...] = (
     Place("Abstract: language models", "GBA ahead on models of up to 1.5 (v1) or 2 (ICLR) billion parameters", "",
           ("real_frontier", "real_consistency", "real_sensitivity", "real_frequencies"),
           f"not run: {SMALL}"),
-    Place("Public summaries: L1 shrinks", "the penalty makes codes too small", "", (),
-          "no rows: `sae-recovery score` tells the shrinkage of a dictionary, rows do not hold it"),
+    Place("Public summaries: L1 shrinks", "the penalty makes codes too small", r"Public summaries \(L1 shrinks\)", (),
+          "in the worlds of `shrinkage`; every row of an autoencoder holds it since (`coefficient_slope`, "
+          "`rescaling_gain`), older ones do not"),
     Place("Z-scores of neurons (place not known here)", "neurons of GBA are selective", "", ("real_consistency",),
           "the mean Z-score is in the rows (`selectivity`), not judged: without ground truth a selective neuron need "
           "not be a feature"),
@@ -88,11 +89,10 @@ PLACES: tuple[Place, ...] = (
           "drawn, not judged: only its subject is known here; claims on h_i are at Fig. 15"),
     Place("v1 Fig. 14, ICLR Fig. 2", "neuron resonance: recovery in a band of p near f, narrow below "
           "d = sqrt(n), wide above", r"Figure 14 \(v1\)|Figure 2 \(ICLR\)", (),
-          "the provable algorithm, and trained BA where the claim says so"),
+          "the provable algorithm, and trained BA where the claim says so; the kink of the upper edge by probes"),
     Place("v1 Fig. 15", "more width as 1/h_i^2 grows; rare features are lost", r"Figure 15 \(v1\)", ("width_check",)),
-    Place("v1 Fig. 16", "projections of the weights on features over the steps", r"Figure 16 \(v1\)", ("trajectories",),
-          "not judged: rows tell whether the feature nearest in angle wins, while the algorithm sees projections, "
-          "which have the feature's norm in them: a verdict on angles would be one on the measure"),
+    Place("v1 Fig. 16", "projections of the weights on features over the steps", r"Figure 16 \(v1\)", (),
+          "the front-runner is that of the largest projection, which has the feature's norm in it; cosines are drawn"),
     Place("ICLR Fig. 1, and those after 2", "", remark=f"but for those of v1 above, {UNKNOWN}"),
     Place("ICLR table of mixed sparsity", "GBA recovers all, TopK with K = 20, 30, 50 less, GBA with wrong frequencies "
           "little", "[Mm]ixed-sparsity table", (), "width, steps and rate are not known: searched in the open"),

@@ -1,9 +1,10 @@
 """Ours against theirs: the same recipe by our code and by SAELens', on the same data and budget, paired by seed.
 
-An arm is "WORLD: METHOD SIDE".  Side `ours` is our own code with its defaults, its author's recipe; `SAELens` its code
-with the same recipe as far as it can be set (units of x, start, coefficient, threshold and bandwidth, memory of Adam);
-`norm-0.1` the latter of TopK with the decoder norm that SAELens starts from; `defaults` its code as it comes: that
-norm, its threshold and bandwidth, and x of mean norm sqrt(d), where a coefficient is ours times sqrt(d) (L1) or d (L0).
+An arm is "WORLD: METHOD SIDE"; on the data of `toy`, trained as there, "toy: topk, K = VALUE SIDE".  Side `ours` is
+our own code with its defaults, its author's recipe; `SAELens` its code with the same recipe as far as it can be set
+(units of x, start, coefficient, threshold and bandwidth, memory of Adam); `norm-0.1` the latter of TopK with the
+decoder norm that SAELens starts from; `defaults` its code as it comes: that norm, its threshold and bandwidth, and x
+of mean norm sqrt(d), where a coefficient is ours times sqrt(d) (L1) or d (L0).
 On identical weights codes, losses and gradients are equal, and 30 steps of L1 and of JumpReLU end in equal weights
 (tests/saelens/test_identical.py), as 30 of TopK, BatchTopK, Matryoshka and Gated do in the code that their authors name
 (test_dictionary_learning.py).  What is left between `ours` and `SAELens`: other starts, and there, for these four, a
@@ -36,6 +37,12 @@ SIZES: dict[str, Point] = {
 RATES = {"quick": 5e-3, "standard": 4e-3, "paper": 1e-3}
 SHARED: Point = {"schedule": "linear", "sparsity": 3}
 WITH_K = ("topk", "batchtopk", "matryoshka")
+# TopK over K on the data of `toy`, at the width and rate of its range of K.
+TOY: Point = {
+    "n_features": 128, "d_model": 42, "support_law": "mixed", "n_neurons": 256, "batch_size": 64, "n_steps": 4_000,
+    "learning_rate": 0.0025,
+}  # fmt: skip
+TOY_KS = (3, 9, 14, 24)
 PLAIN: Point = {"normalize_activations": "none"}
 
 
@@ -81,13 +88,23 @@ def _points(preset: str, worlds: tuple[str, ...], seeds: int) -> Iterator[Point]
                     yield point | {"arm": f"{world}: {method} {side}", "seed": seed}
 
 
+def _toy() -> Iterator[Point]:
+    """Yield TopK by both codes over K; latents are dead after about as many samples as in the winner of `toy`."""
+    sides = _methods(TOY["d_model"])["topk"]
+    for seed in range(5):
+        for k in TOY_KS:
+            for side, dead in (("ours", {"dead_samples": 58 * 64}), ("SAELens", {"dead_feature_window": 58})):
+                point = SHARED | TOY | sides[side] | dead | {"k": k, "seed": seed}
+                yield point | {"arm": f"toy: topk, K = {k} {side}"}
+
+
 EXPERIMENT = Experiment(
     "implementations",
     "Ours: our autoencoders recover what SAELens' own code recovers with the same recipe, data and budget",
     order=175,
     grids={
         "quick": lambda: list(_points("quick", ("canonical",), 1)),
-        "standard": lambda: list(_points("standard", tuple(WORLDS), 5)),
+        "standard": lambda: [*_points("standard", tuple(WORLDS), 5), *_toy()],
         "paper": lambda: list(_points("paper", tuple(WORLDS), 5)),
     },
     smoke=True,

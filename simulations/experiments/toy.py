@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulations.experiments.base import Experiment, Point
 from simulations.experiments.searching import FRESH, METHODS, SEARCH, searched, trials, varied
@@ -39,6 +39,39 @@ SWEEPS: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
     ("topk", "k", (2, 4, 6, 9, 14, 24, 50)),
 )
 FORMS = ("gba-arrived", "gba-own-start", "gba-high", "gba-low")  # of GBA, not searched
+
+
+class Ranged(NamedTuple):
+    """A method of the ranges over width: its knobs, at which two values of the first its rate is chosen, from what."""
+
+    knobs: tuple[tuple[str, tuple[Any, ...]], ...]
+    tried: tuple[Any, Any]
+    rates: tuple[float, ...]
+    widths: tuple[int, ...] = (128, 256, 1_024)
+
+
+# The same ranges over width, to which the winner of one search does not carry over: at each the rate is chosen again,
+# at the seed of the search, by recovery at 0.9 at two distant values of the knob; it falls to 0 for all, as GBA's does.
+KS, UNTIED_KS = (1, 2, 3, 6, 9, 14, 24), (1, 3, 9, 14)
+HTFS, LTFS = (0.006, 0.02, 0.5, 0.95), (0.00002, 0.004, 0.02)
+RATES = (0.00125, 0.0025, 0.005, 0.01)
+RANGED = {
+    "gba-arrived": Ranged(((HTF[0], HTFS), ("low_target_frequency", LTFS)), (0.02, 0.5), (*RATES[1:], 0.02)),
+    "topk": Ranged((("k", KS),), (3, 14), RATES),
+    "topk-untied": Ranged((("k", UNTIED_KS),), (3, 14), RATES, (256, 1_024)),
+}
+RATE: dict[str, dict[int, float]] = {  # chosen so; a test compares it with the committed rows
+    "gba-arrived": {128: 0.005, 256: 0.005, 1_024: 0.005},
+    "topk": {128: 0.0025, 256: 0.0025, 1_024: 0.005},
+    "topk-untied": {256: 0.0025, 1_024: 0.0025},
+}
+EQUAL: Point = {"coefficient_law": "equal:11.5"}
+LEARNED: Point = {"pre_bias": "learned"}
+SEVERAL = 256  # the width of the ranges in other forms: of the data, and of b_pre
+OTHERWISE: dict[str, dict[str, Point]] = {
+    "with equal h": {"gba-arrived": EQUAL, "topk": EQUAL},
+    "with b_pre learned": {"gba-arrived": LEARNED, "topk": LEARNED},
+}
 QUICK = ("gba", "gba-high", "gba-low", "ba", "topk", "l1-untied")
 
 
@@ -51,6 +84,43 @@ def _quick() -> list[Point]:
     return [world | trial | {"arm": f"{name}, trial 0"} for name in QUICK for trial in _trials(name)[:1]]
 
 
+def _start(name: str, **changes: Any) -> Point:
+    """Return what a method of the ranges starts from: the winner of its search, at a rate that falls."""
+    return _trials(name)[BEST.get(name, 0)] | {"schedule": "linear"} | changes
+
+
+def _rates(world: Point) -> list[Point]:
+    """Return the choice of the rates at each width, as arms "METHOD at WIDTH KNOB VALUE, learning_rate RATE"."""
+    return [
+        world
+        | _start(name, n_neurons=width, learning_rate=rate, seed=SEARCH)
+        | {
+            ranged.knobs[0][0]: value,
+            "arm": f"{name} at {width} {ranged.knobs[0][0]} {value:g}, learning_rate {rate:g}",
+        }
+        for name, ranged in RANGED.items()
+        for width in ranged.widths
+        for value in ranged.tried
+        for rate in ranged.rates
+    ]
+
+
+def _ranges(world: Point) -> list[Point]:
+    """Return the ranges at each width, as arms "METHOD at WIDTH, KNOB VALUE", and in other forms at one of them."""
+    points: list[Point] = []
+    for name, ranged in RANGED.items():
+        for width, rate in RATE[name].items():
+            start = _start(name, n_neurons=width, learning_rate=rate)
+            for knob, values in ranged.knobs:
+                points += varied(world, f"{name} at {width}", start, knob, values)
+            for form, changes in OTHERWISE.items():
+                if width == SEVERAL and name in changes:
+                    knob, values = ranged.knobs[0]
+                    values = KS[:-1] if knob == "k" else values
+                    points += varied(world, f"{name} at {width} {form}", start | changes[name], knob, values)
+    return points
+
+
 def _all(preset: str) -> list[Point]:
     world = WORLD | SIZES[preset]
     found = {name: _trials(name) for name in METHODS}
@@ -59,7 +129,7 @@ def _all(preset: str) -> list[Point]:
         if name in FORMS or name in BEST:
             replicas = (SEARCH, *FRESH) if knob == "k" else FRESH  # the best K is searched as well
             points += varied(world, name, found[name][BEST.get(name, 0)], knob, values, replicas)
-    return points
+    return points + _rates(world) + _ranges(world)
 
 
 EXPERIMENT = Experiment(

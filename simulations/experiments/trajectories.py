@@ -6,6 +6,8 @@ from typing import Any
 
 from simulations.experiments.base import Experiment, Point, product
 
+FRESH = (5, 6, 7, 8, 9)  # drawn after the rule of `front_runner` was written
+
 
 def _at(n: int, n_probes: int, n_steps: int, times_n: tuple[float, ...], **axes: Any) -> list[Point]:
     points = product(
@@ -25,7 +27,7 @@ EXPERIMENT = Experiment(
     order=45,
     grids={
         "quick": lambda: _at(64, 128, 6, (0.3, 3), seed=(0, 1, 2)),
-        "standard": lambda: _at(256, 1_024, 8, (0.3, 1, 3), seed=(0, 1, 2, 3, 4)),
+        "standard": lambda: _at(256, 1_024, 8, (0.3, 1, 3), seed=FRESH),
         "paper": lambda: _at(2_048, 8_192, 8, (0.1, 0.3, 1, 3), seed=(0, 1, 2, 3, 4)),
     },
 )

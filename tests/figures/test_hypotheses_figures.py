@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from figure_helper import row
+from figure_helper import row, xy
 
-from figures import activations, assumptions, balance, cooccurrence, cutoff, lower_edge, trajectories
+from figures import activations, assumptions, balance, cooccurrence, cutoff, lower_edge, shrinkage, trajectories
+from simulations.experiments import shrinkage as experiment
 from theory.cooccurrence import cluster_cooccurrence, cluster_law
 
 
@@ -146,10 +147,32 @@ def test_trajectories_draw_every_neuron_with_its_rival(monkeypatch: pytest.Monke
     monkeypatch.setattr(trajectories, "alignment_trajectory", lambda *_, **__: np.ones(3))
     text = " ".join(f"{kind}:5:{step}:{0.1 * step}:{0.2 * step}" for kind in (0, 1, 2) for step in (0, 1, 2))
     shares = {"kept_fraction": 0.5, "changed_fraction": 0.25, "mixed_fraction": 0.25}
+    shares |= {"kept_by_projection": 0.6, "kept_after_one_step": 0.69}
     cell = {"arm": "p", "n_steps": 2, "target_frequency": 0.01, "neuron_trajectories": text} | shares
     figure = trajectories.plot(table(cell))
-    top, bottom = figure.axes
-    assert top.get_title() == "$p$ = 0.01: 50% / 25% / 25%"
+    top, bottom, winners = figure.axes
+    ends = {line.get_gid(): float(line.get_ydata()[0]) for line in winners.get_lines() if line.get_label()[0] != "_"}
+    assert ends == {"kept_fraction": pytest.approx(2 / 3), "kept_by_projection": pytest.approx(0.8),
+                    "kept_after_one_step": pytest.approx(0.92)}  # fmt: skip
+    assert top.get_title() == "$p$ = 0.01\n50% / 25% / 25%"
     np.testing.assert_allclose(np.asarray(top.get_lines()[0].get_ydata(), dtype=float), [0, 0.1, 0.2])
     np.testing.assert_allclose(np.asarray(bottom.get_lines()[0].get_ydata(), dtype=float), [0, 0.2, 0.4])
-    assert "67% to 67%" in figure.get_suptitle()
+    assert "projection in 80% to 80%, by angle in 67% to 67%" in figure.get_suptitle().replace("\n", " ")
+
+
+def test_shrinkage_draws_both_worlds_apart_and_says_how_large_codes_are() -> None:
+    cells = [
+        {"arm": f"{world}{arm}", "seed": seed, "l0": l0, "coefficient_slope": slope + more, "rescaling_gain": 0.3}
+        for world, more in (("", 0.0), (shrinkage.PREFIX, 0.2))
+        for arm, l0, slope in (("gba, h 1", 5, 0.8), ("l1-untied, p 1", 4, 0.5), ("l1-untied, p 2", 2, 0.4))
+        for seed in (1, 2, 3)
+    ]
+    figure = shrinkage.plot(table(*cells))
+    size, alone, gain = figure.axes
+    for axes, slopes in ((size, [0.4, 0.5]), (alone, [0.6, 0.7]), (gain, [0.3, 0.3])):
+        np.testing.assert_allclose(xy(axes, "line-l1-untied"), np.column_stack([[2, 4], slopes]))
+    title = figure.get_suptitle().replace("\n", " ")
+    assert title.startswith("Does L1 make codes smaller than the truth? ")
+    assert "overlapping: L1 0.40 to 0.50, GBA 0.80; orthogonal: L1 0.60 to 0.70, GBA 1.00" in title
+    without = shrinkage.plot(table(*(each for each in cells if not each["arm"].startswith(shrinkage.PREFIX))))
+    assert without.axes[1].get_title().endswith("no rows") and shrinkage.PREFIX == experiment.PREFIX

@@ -146,34 +146,40 @@ def test_learnability_marks_failed_cells():
 
 
 def later_rows():
-    """A critical p that goes as d up to 64 and as d^(1/4) beyond, and as 1/n, of 5 seeds; at d = 16 there is none."""
+    """A critical p that goes as d up to 64 and is level beyond, and as 1/n, of 5 seeds; at d = 8 and 256 none."""
     found = []
     for n in (256, 1_024):
-        for d in (16, 32, 64, 128, 256):
-            critical = 0.02 * min(d, 64) / 64 * (max(d, 64) / 64) ** 0.25 * 256 / n
+        for d in (8, 16, 32, 64, 128, 256):
+            # At d = 8 and 256 the p end where the others would have theirs: it is at most, and at least, that.
+            moved, always = {8: (4, 0.1), 256: (0.25, 0.9)}.get(d, (1, None))
+            critical = 0.02 * min(d, 64) / 64 * 256 / n * moved
             found += [
                 row(arm="over d, 24 steps", n_features=n, d_model=d, n_samples=80 * n, sparsity=5, center=True,
-                    n_steps=24, n_probes=32, seed=seed, target_frequency=critical * each, instrument="learnability",
-                    results={"learnable_fraction": 0.9 if each < 1 or d == 16 else 0.1})
+                    n_steps=24, n_probes=n // 8, seed=seed, target_frequency=critical * each, instrument="learnability",
+                    results={"learnable_fraction": always or (0.9 if each < 1 else 0.1)})
                 for seed in range(5) for each in (0.25, 0.5, 2, 4)
             ]  # fmt: skip
     return pd.DataFrame(found)
 
 
-def test_learnability_draws_the_critical_p_over_d_after_more_steps_and_its_local_slopes():
+def test_learnability_draws_the_critical_p_over_d_after_more_steps_with_its_kink_and_its_local_slopes():
     rows = pd.concat([learnable_rows((True,)), later_rows()])
     figure = learnability.plot(rows)
-    assert len(panels(figure)) == 6
+    assert len(panels(figure)) == 6  # one sparsity, and the slopes
     critical, slopes = panels(figure)[4:]
-    # Half way, in logarithms, between half and twice the critical p; none at d = 16.
-    np.testing.assert_allclose(xy(critical, "critical-1024")[:, 0], [32, 64, 128, 256])
-    expected = np.array([0.01, 0.02, 0.02 * 2**0.25, 0.02 * 2**0.5]) / 4
-    np.testing.assert_allclose(xy(critical, "critical-1024")[:, 1], expected, rtol=1e-9)
-    np.testing.assert_allclose(xy(slopes, "slope-256")[:, 1], [1, 0.25, 0.25], atol=1e-9)
-    np.testing.assert_allclose(xy(slopes, "slope-256")[:, 0], np.sqrt([32 * 64, 64 * 128, 128 * 256]) / 16)
-    told = figure.get_suptitle().replace("\n", " ")
-    # Beyond 32 at n = 256, 1 and 0.25 and 0.25: least squares over four points gives 0.475; at n = 1,024 only the last.
-    assert r"after 24 steps and beyond $2\sqrt{n}$ as $d^{0.47}$ to $d^{0.25}$ ($n$ = 256 to 1,024)" in told
+    # Half way, in logarithms, between half and twice the critical p.
+    np.testing.assert_allclose(xy(critical, "critical-5-1024")[:, 0], [16, 32, 64, 128])
+    np.testing.assert_allclose(
+        xy(critical, "critical-5-1024")[:, 1], np.array([0.005, 0.01, 0.02, 0.02]) / 4, rtol=1e-9
+    )
+    np.testing.assert_allclose(xy(critical, "end--1-5-1024"), [[8, 0.0025 / 4]])
+    np.testing.assert_allclose(xy(critical, "end-1-5-1024"), [[256, 0.02 / 4]])
+    d, p = xy(critical, "theorem-5-256").T
+    np.testing.assert_allclose(p, np.minimum(256**-0.6, d / 256))
+    np.testing.assert_allclose(xy(critical, "kink-5-256"), [[64, 0.02]], rtol=0.01)  # of a grid of places
+    np.testing.assert_allclose(xy(slopes, "slope-5-256")[:, 1], [1, 1, 0], atol=1e-9)
+    np.testing.assert_allclose(xy(slopes, "slope-5-256")[:, 0], np.sqrt([16 * 32, 32 * 64, 64 * 128]) / 5)
+    assert "after 24 steps its slope over $d$ is 1.0 to 0.0" in figure.get_suptitle().replace("\n", " ")
     assert_legible(figure)
 
 

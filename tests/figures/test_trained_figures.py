@@ -152,7 +152,7 @@ def test_toy_shows_the_mean_of_fresh_seeds_with_its_interval_and_all_of_the_sear
 
 def test_toy_marks_what_the_paper_reports():
     figure = toy.plot(rows_of("toy", "standard"))
-    at_080, at_090, over_k, _ = panels(figure)
+    at_080, at_090, over_k, *_ = panels(figure)
     for name, tau_080, tau_090 in (("gba", 1.0, 1.0), ("gba-low", 0.383, 0.039)):
         assert xy(at_080, f"reported-{name}")[0, 0] == tau_080
         assert xy(at_090, f"reported-{name}")[0, 0] == tau_090
@@ -163,13 +163,42 @@ def test_toy_marks_what_the_paper_reports():
 
 def test_toy_sweeps_are_means_over_fresh_seeds_with_the_winner_among_them():
     rows = standard("toy")
-    *_, over_k, frequency = panels(toy.plot(rows))
+    _, _, over_k, frequency, *_ = panels(toy.plot(rows))
     swept = rows["arm"].str.startswith("topk, k ") & (rows["seed"] > 0)
     best = rows["arm"].eq(f"topk, trial {winner('toy', 'topk')}") & (rows["seed"] > 0)
     expected = rows[swept | best].groupby("k")["feature_recovery_rate"].mean()
     np.testing.assert_allclose(xy(over_k, "k-topk"), np.column_stack([expected.index, expected]), rtol=1e-12)
     gids = {line.get_gid() for line in frequency.lines}
     assert {"gba-own-start-high_target_frequency", "gba-arrived-low_target_frequency"} <= gids
+
+
+def test_toy_shows_which_values_work_at_each_width_and_over_how_many_decades():
+    rows, works = standard("toy"), pd.Series(False, index=range(len(standard("toy"))))
+    for method, knob, low, high in (
+        ("topk", "k", 1, 9), ("topk-untied", "k", 1, 3),
+        ("gba-arrived", "high_target_frequency", 0.02, 1), ("gba-arrived", "low_target_frequency", 0.00001, 0.02),
+    ):  # fmt: skip
+        works |= rows["arm"].str.match(rf"{method} at \d+.*, {knob} ") & rows[knob].between(low, high)
+    ranged = rows["arm"].str.contains(r" at \d+.*, (?:k|high|low)")
+    # Where only half is recovered by any, half is enough; what the seed of the search recovers does not count.
+    rates = works * np.where(rows["n_neurons"] == 1_024, 0.5, 1.0)
+    rows.loc[ranged, "feature_recovery_rate"] = rates[ranged]
+    figure = toy.plot(rows)
+    k, frequency = panels(figure)[-2:]
+    assert ticks(k.yaxis) == ["128", "256", "1,024", "256, b_pre learned", "256, equal h"]
+    # By hand: recovery passes 0.9 after a tenth of the way, in logarithms, from what works to what does not.
+    end = 9 * (14 / 9) ** 0.1
+    for y in range(5):
+        assert xy(k, f"works-K-{y - 0.18:.2f}") == pytest.approx(np.array([[1, y - 0.18], [end, y - 0.18]]))
+    assert has(k, "works-K, untied-1.18") and not has(k, "works-K, untied-0.18")  # not run at M = 128
+    low = 0.02 * (0.006 / 0.02) ** 0.1
+    assert xy(frequency, "works-HTF--0.18")[:, 0] == pytest.approx([low, 0.95])
+    assert xy(frequency, "works-LTF-0.18")[:, 0] == pytest.approx([0.00002, 0.02])
+    notes = [text.get_text() for text in k.texts]
+    assert f"K {np.log10(end):.1f}" in notes and f"K, untied {np.log10(3 * 3**0.1):.1f}" in notes
+    assert "K works over 1.0 decades, GBA's frequencies over 1.7" in figure.get_suptitle().replace("\n", " ")
+    searched = rows[ranged & (rows["seed"] == 1)].assign(seed=0, feature_recovery_rate=1.0)  # that seed does not count
+    assert toy.plot(pd.concat([rows, searched])).get_suptitle() == figure.get_suptitle()
 
 
 # --- frontier

@@ -7,7 +7,7 @@ import pytest
 from figure_helper import artist, assert_legible, has, legend, panels, rows_of, said, ticks, xy
 
 from figures import implementations
-from simulations.experiments.implementations import EXPERIMENT, SIDES, WORLDS
+from simulations.experiments.implementations import EXPERIMENT, SIDES, TOY_KS, WORLDS
 from simulations.runs.cell import Cell
 
 MEANS = {"ours": 0.5, "SAELens": 0.6, "norm-0.1": 0.3, "defaults": 0.2}
@@ -26,9 +26,9 @@ def test_each_world_has_each_method_by_both_codes_on_equal_data() -> None:
         f"{world}: {method} {side}"
         for world in WORLDS for method in METHODS for side in SIDES
         if (side != "norm-0.1" or method == "topk") and (side != "defaults" or world == "canonical")
-    }  # fmt: skip
+    } | {f"toy: topk, K = {k} {side}" for k in TOY_KS for side in ("ours", "SAELens")}  # fmt: skip
     assert {point["seed"] for point in points} == set(range(5))
-    for world in WORLDS:
+    for world in (*WORLDS, "toy"):
         cells = [Cell(**point) for point in points if point["arm"].startswith(f"{world}: ") and point["seed"] == 2]
         shared = ("n_steps", "batch_size", "n_neurons", "learning_rate", "schedule", "n_samples")
         assert len({tuple(getattr(each, name) for name in shared) for each in cells}) == 1
@@ -38,15 +38,16 @@ def test_each_world_has_each_method_by_both_codes_on_equal_data() -> None:
 def test_differences_are_paired_by_seed() -> None:
     rows = rates(rows_of("implementations", "standard"), MEANS)
     figure = implementations.plot(rows)
-    assert [axes.get_title() for axes in panels(figure)] == list(WORLDS)
+    assert [axes.get_title() for axes in panels(figure)] == [*WORLDS, "toy ($n$ = 128, $d$ = 42, $M$ = 256)"]
     axes = panels(figure)[0]
     assert xy(axes, "SAELens-l1")[0] == pytest.approx((0.1, 3 - 0.22))
     assert xy(axes, "defaults-l1")[0] == pytest.approx((-0.3, 3 + 0.22))
     assert xy(axes, "norm-0.1-topk")[0] == pytest.approx((-0.2, 0)) and not has(axes, "norm-0.1-l1")
     assert not has(axes, "interval-SAELens-l1")  # equal differences have an interval of no length
     assert ticks(axes.yaxis) == [f"{name} (0.52)" for name in METHODS]
+    assert ticks(panels(figure)[-1].yaxis) == [f"topk, K = {k} (0.52)" for k in TOY_KS]
     assert legend(figure) == ["SAELens, same recipe", "the same, decoder norm 0.1 at the start", "SAELens, as it comes"]
-    assert "Within the interval in 0 of 36 pairs" in " ".join(said(figure)).replace("\n", " ")
+    assert "Within the interval in 0 of 40 pairs" in " ".join(said(figure)).replace("\n", " ")
     assert any("5 seeds" in text for text in said(figure))
     assert_legible(figure)
 
@@ -60,7 +61,7 @@ def test_intervals_are_of_the_differences() -> None:
     assert (low, high) == pytest.approx((0.1 - 0.09816, 0.1 + 0.09816), abs=1e-4)
     rows.loc[ours, "feature_recovery_rate"] += 0.01  # the intervals reach 0 now
     told = " ".join(said(implementations.plot(rows))).replace("\n", " ")
-    assert "Within the interval in 36 of 36 pairs" in told
+    assert "Within the interval in 40 of 40 pairs" in told
 
 
 def test_a_side_without_rows_is_blank() -> None:

@@ -12,7 +12,7 @@ import pytest
 from scorecard_worlds import BASE, fallen, frame
 from statistics_helper import seed_of
 
-from simulations.evidence.scorecard import exponents, over_d
+from simulations.evidence.scorecard import exponents
 from simulations.evidence.scorecard.critical import critical, sharpness
 from simulations.evidence.scorecard.effects import UNKNOWN, Effect
 from theory.conditions import band
@@ -139,10 +139,6 @@ def test_exponents_over_d() -> None:
 
 def test_the_kink_of_the_critical_p_over_d_and_its_exponent_over_n() -> None:
     """A critical p that goes as d up to n^0.4 and is level beyond, after 24 steps; after 6 it has no kink."""
-    d = np.array([16, 32, 64, 128, 256, 512])
-    assert over_d.kink(d, 0.01 * np.minimum(d, 90)) == pytest.approx(90, rel=0.01)
-    assert math.isnan(over_d.kink(d, 0.01 * d)) and math.isnan(over_d.kink(d, 0.01 * d**0.0))
-    assert math.isnan(over_d.kink(d, 0.01 * np.minimum(d, 25)))  # one d tells no rise
 
     def rows(exponent: float) -> Iterator[dict[str, Any]]:
         for n in (1_024, 4_096, 16_384):

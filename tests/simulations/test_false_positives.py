@@ -11,18 +11,20 @@ import pandas as pd
 import provable_worlds
 import pytest
 import scorecard_worlds as worlds
+import shrinkage_worlds
 import wanted_worlds
 from rates_helper import assert_rate_at_most
 from statistics_helper import seed_of
 
 from simulations.evidence.report import cards
-from simulations.evidence.scorecard import edges, provable, report, resonance, trained, tuning
+from simulations.evidence.scorecard import edges, provable, ranges, report, resonance, trained, tuning
 from simulations.evidence.scorecard.claims import CLAIMS, Test
 from simulations.evidence.scorecard.verdicts import CONFLICTS, MIN_SEEDS, NOT_TESTED, SUPPORTED, TRIVIAL, UNDECIDED
 from simulations.experiments.sparsity import JUDGED
 
 UNEXPLAINED, EIGHT = "fraction_variance_unexplained", "gba, n_groups 8"
 HTF = ("gba-arrived, high_target_frequency 0.06", "gba-arrived, trial 0")
+OTHER_FORMS = ("with equal h", "with b_pre learned")
 TRIALS, DRAWS = 120, 12  # of 120, 21 alarms fail, so a rate of 0.25 is caught with probability 0.98
 
 
@@ -44,6 +46,8 @@ CASES: dict[str, Case] = {
     "upper_edge": Case(worlds.upper_edge, 0.0, 0.4, -0.4),
     "upper_edge_over_d": Case(provable_worlds.edge_over_d, 0.0, 0.3, -0.3, UNDECIDED),
     "dimension": Case(provable_worlds.dimension, 0.25, 0.0, 0.7),
+    "kink_over_d": Case(provable_worlds.kink, 0.2, 0.0, 0.6),
+    "band_closes": Case(provable_worlds.closing, 0.2, 0.0, 0.5),
     "resonance_widens": Case(provable_worlds.widening, 0.0, 0.6, -0.6),
     "lower_edge_needed": Case(provable_worlds.lower_edge_needed, -0.25, 0.0, -1.0),
     "below_three": Case(provable_worlds.below_three, 0.5, 0.9, 0.2),
@@ -69,18 +73,12 @@ CASES: dict[str, Case] = {
     "frequencies_too_high": Case(worlds.toy("gba-arrived", "gba-high"), 0.25, 0.6, 0.0),
     "frequencies_too_low": Case(worlds.toy("gba-arrived", "gba-low"), 0.25, 0.6, 0.0),
     "gba_over_topk_toy": Case(worlds.toy("gba", "topk"), 0.0, 0.4, -0.4),
-    "range_of_frequencies": Case(
-        worlds.range_of_frequencies("gba-arrived, high_target_frequency", "gba-arrived, low_target_frequency"),
-        0.0,
-        0.4,
-        -0.4,
-    ),
-    "range_from_targets": Case(
-        worlds.range_of_frequencies("gba-own-start, high_target_frequency"),
-        0.0,
-        0.4,
-        -0.4,
-    ),
+    "range_of_frequencies": Case(worlds.ranges(), 0.0, 0.4, -0.4),
+    "range_equal_h": Case(worlds.ranges(forms=OTHER_FORMS, widths=(256,)), 0.0, 0.4, -0.4),
+    "range_learned_b_pre": Case(worlds.ranges(forms=OTHER_FORMS[::-1], widths=(256,)), 0.0, 0.4, -0.4),
+    "range_over_width_k": Case(worlds.ranges("K", widths=(128, 256, 512)), 0.1, 0.0, 0.3),
+    "range_over_width_htf": Case(worlds.ranges("HTF", widths=(128, 256, 512)), 0.1, 0.0, 0.3),
+    "range_from_targets": Case(worlds.ranges(widths=(256,), own=True), 0.0, 0.4, -0.4),
     "adaptation": Case(worlds.adaptation("the paper's form, gain 0.1", "the paper's form, no control"), 0.0, 0.4, -0.4),
     "adaptation_from_sparse": Case(worlds.adaptation("default", "gain"), 0.0, 0.4, -0.4),
     "defaults_recover": Case(worlds.defaults, 0.95, 0.99, 0.8),
@@ -124,6 +122,16 @@ CASES |= {
     "centre_over_d": Case(wanted_worlds.over_dimension(True), 0.0, 0.3, -0.3),
     "centre_over_d_raw": Case(wanted_worlds.over_dimension(False), 0.0, 0.3, -0.3),
     "broken_gba": Case(wanted_worlds.stands, 0.25, 0.02, 0.6),
+}
+CASES |= {
+    "front_runner": Case(shrinkage_worlds.front_runner, 0.5, 0.8, 0.2),
+    "front_runner_always": Case(shrinkage_worlds.front_runner, 0.9, 1.2, 0.6),
+    "l1_shrinks": Case(shrinkage_worlds.l1_shrinks, 0.0, -0.3, 0.3),
+    "l1_shrinks_beside_gba": Case(shrinkage_worlds.beside_gba("coefficient_slope"), 0.0, -0.3, 0.3),
+    "l1_can_be_mended": Case(shrinkage_worlds.beside_gba("rescaling_gain"), 0.1, 0.4, -0.2),
+    "gba_keeps_size": Case(shrinkage_worlds.keeps_size(["gba"]), -0.1, 0.02, -0.4),
+    "gba_keeps_size_apart": Case(shrinkage_worlds.keeps_size(["gba"], "orthogonal: "), 0.1, 0.02, 0.4),
+    "rivals_keep_size": Case(shrinkage_worlds.keeps_size(["topk-untied", "gated"]), -0.1, 0.02, -0.4),
 }
 TESTS: dict[str, Test] = {claim.name: claim.test for claim in CLAIMS}
 SEEDS = range(MIN_SEEDS)
@@ -216,13 +224,6 @@ def test_a_rival_counts_at_the_better_of_its_forms() -> None:
     found = trained.gba_over(both, trained.TOPK)
     assert found.effect == trained.gba_over(rows, ("topk",)).effect
     assert found.note.endswith("of topk, trial 2")
-
-
-def test_a_range_that_works_is_interpolated_in_decades() -> None:
-    # From 1 down to 0.8 over a decade: above 0.9 in half of it; a grid of 4,001 points errs by one of them at most.
-    assert trained.decades_that_work([1, 10, 100], [1, 1, 0.8]) == pytest.approx(1.5, abs=2 / 2_000)
-    assert trained.decades_that_work([100, 1, 10], [0.8, 1, 1]) == pytest.approx(1.5, abs=2 / 2_000)
-    assert trained.decades_that_work([2, 50], [0.2, 0.5]) == 0
 
 
 @pytest.mark.parametrize("control", ["one-sided", "two-sided"])
@@ -427,13 +428,15 @@ def test_worlds_are_told_apart_and_margins_said() -> None:
 
 
 def test_the_ends_of_a_range_that_its_grid_cuts_are_told() -> None:
-    """HTF starts at the lowest value, where it works; so does K."""
-    knob = "high_target_frequency"
-    rows = worlds.range_of_frequencies(f"gba-own-start, {knob}")(np.random.default_rng(1), 0.3, SEEDS)
-    note = trained.range_of_frequencies(rows, "gba-own-start", (knob,)).note
-    assert "HTF works at the end of its grid, 0.006, in 5 of 5 seeds; K works at the end of its grid, 1, in 5" in note
-    rows.loc[rows["arm"].str.startswith("topk") & (rows["k"] == 1), "feature_recovery_rate"] = 0.5
-    assert "K works" not in trained.range_of_frequencies(rows, "gba-own-start", (knob,)).note
+    """All knobs work where they start, of two widths and five seeds; there is no K below 1."""
+    rows = worlds.ranges()(np.random.default_rng(1), 0.3, SEEDS)
+    told = "works at the end of its grid: HTF at 0.5 in 10 of 10, LTF at 0.001 in 10 of 10"
+    assert ranges.range_of_frequencies(rows).note.endswith(told)
+    everywhere = rows["arm"].str.startswith("topk at 128")
+    rows.loc[everywhere, "feature_recovery_rate"] = 1.0
+    rows["k"] += 1
+    more = f", K at 2 in 10 of 10, K at {rows.loc[everywhere, 'k'].max():g} in 5 of 10, K untied at 2 in 10 of 10"
+    assert told + more in ranges.range_of_frequencies(rows).note
 
 
 def test_recovery_at_s_2_is_judged_in_the_fresh_seeds_alone() -> None:
@@ -443,17 +446,38 @@ def test_recovery_at_s_2_is_judged_in_the_fresh_seeds_alone() -> None:
     assert edges.below_three(both).verdict == CONFLICTS and edges.below_three(seen).verdict == SUPPORTED
 
 
-def test_of_two_ranges_the_narrower_counts() -> None:
-    """LTF that works everywhere adds nothing to what HTF allows."""
-    names = ("high_target_frequency", "low_target_frequency")
-    rows = worlds.range_of_frequencies(*(f"gba-arrived, {name}" for name in names))(
-        np.random.default_rng(1), 0.3, SEEDS
-    )
-    wider = rows.copy()
-    wider.loc[wider["arm"].str.startswith("gba-arrived, low"), "feature_recovery_rate"] = 1.0
-    found, alone = (trained.range_of_frequencies(wider, "gba-arrived", each) for each in (names, names[:1]))
-    assert found.effect == alone.effect
-    assert trained.range_of_frequencies(wider, "gba-arrived", names[1:]).effect.value > found.effect.value + 0.5
+def test_of_two_ranges_gba_has_the_narrower_and_topk_the_wider() -> None:
+    rows = worlds.ranges()(np.random.default_rng(1), 0.3, SEEDS)
+    effect = ranges.range_of_frequencies(rows).effect
+    wider, narrower, untied = (rows.copy() for _ in range(3))
+    wider.loc[rows["arm"].str.contains(", low_target"), "feature_recovery_rate"] = 1.0
+    assert ranges.range_of_frequencies(wider).effect == effect
+    narrower.loc[rows["arm"].str.contains(", low_target"), "feature_recovery_rate"] = 0.0
+    assert ranges.range_of_frequencies(narrower).effect.value < effect.value - 0.5
+    assert ranges.range_of_frequencies(rows[~rows["arm"].str.startswith("topk-untied")]).effect == effect
+    untied.loc[rows["arm"].str.startswith("topk-untied"), "feature_recovery_rate"] = 1.0
+    assert ranges.range_of_frequencies(untied).effect.value < effect.value - 0.5
+
+
+def test_where_less_can_be_recovered_less_is_asked_of_all_alike() -> None:
+    rows = worlds.ranges()(np.random.default_rng(1), 0.3, SEEDS)
+    found = ranges.range_of_frequencies(rows)
+    assert found.note.startswith("GBA's are more at 2 of 2 widths; decades at M = 128: HTF 0.8")
+    half = rows.assign(feature_recovery_rate=rows["feature_recovery_rate"] / 2)
+    assert ranges.range_of_frequencies(half).effect == pytest.approx(found.effect)
+    ours = half["arm"].str.startswith("gba")  # where GBA alone recovers half, nothing of it works
+    half.loc[~ours, "feature_recovery_rate"] *= 2
+    assert ranges.range_of_frequencies(half).effect.value == pytest.approx(-0.5, abs=0.02)
+    assert ranges.range_of_frequencies(half).note.startswith("GBA's are more at 0 of 2 widths")
+
+
+def test_ranges_of_one_method_alone_are_refused() -> None:
+    rows = worlds.ranges()(np.random.default_rng(1), 0.3, SEEDS)
+    for start, rule in (("gba", ranges.range_of_frequencies), ("topk at", ranges.range_of_frequencies)):
+        with pytest.raises(ValueError, match="no rows of"):
+            rule(rows[~rows["arm"].str.startswith(start)])
+    with pytest.raises(ValueError, match=r"^no rows of both GBA and TopK at 256 with equal h$"):
+        ranges.in_form(rows, "with equal h")
 
 
 # The claims that are about the least or the greatest of several slices, and what the slices differ in.

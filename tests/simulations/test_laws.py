@@ -38,7 +38,16 @@ SUPPORT_LAWS = [
     "copula:0.5:3",
     "synthsaebench",  # what it draws: test_synthsaebench.py
 ]
-POSITIVE_LAWS = ["constant", "uniform", "half-normal", "exponential", "levels:0.3:4", "graded:4", "synthsaebench"]
+POSITIVE_LAWS = [
+    "constant",
+    "equal:2.5",
+    "uniform",
+    "half-normal",
+    "exponential",
+    "levels:0.3:4",
+    "graded:4",
+    "synthsaebench",
+]
 DICTIONARY_LAWS = [
     "gaussian",
     "sphere",
@@ -487,6 +496,17 @@ def test_moments_of_the_weights(text: str) -> None:
         assert_z(float((h[:, 0] * h[:, 1]).mean()), mean**2, error, f"{text} E h h', s={s}")
     if text == "uniform":
         assert values.max() <= (3 / 4) ** 0.5
+
+
+def test_equal_weights_are_those_of_one_sparsity_in_every_row() -> None:
+    support = slots(np.array([4, 1, 0, 9]), 9)
+    values = COEFFICIENTS.parse("equal:4").draw(support, N_LEVELS, np.random.default_rng(0))
+    # ||H_l||^2 = s_l / 4: 1 where the row has that sparsity, as with `constant`; 2.25 with 9 features.
+    np.testing.assert_allclose((values**2).sum(axis=1), [1, 0.25, 0, 2.25], rtol=8 * EPSILON)
+    assert set(values.flat) == {0.0, 0.5}
+    for text in ("equal", "equal:0", "equal:inf"):
+        with pytest.raises(ValueError, match="sparsity"):
+            COEFFICIENTS.parse(text)
 
 
 def test_levels_belong_to_features_and_are_spread_over_them() -> None:

@@ -96,13 +96,23 @@ def test_deep_inside_holds_and_deep_outside_does_not() -> None:
 def test_target_frequencies_are_laid_around_the_predicted_critical_one():
     """The table is what the theory says, but for half a step; each d has its target frequencies on both sides of it."""
     from simulations.experiments import EXPERIMENTS
-    from simulations.experiments.learnability import EDGES, LONG, ask
+    from simulations.experiments.learnability import EDGES, FROM_EDGE, LONG, PROBES, SEEDS, ask
 
     # The rows stay when the theory is made better by less than half a step of the grid, a factor of 1.8 in p.
-    assert 1.8**-0.5 < ask(1_024, 5, 64) / EDGES[1_024, 5][64] < 1.8**0.5
-    points = [each for each in EXPERIMENTS["learnability"].points("standard") if each["arm"] == f"over d, {LONG} steps"]
+    for n, s, d in ((1_024, 5, 64), (4_096, 16, 512)):
+        assert 1.8**-0.5 < ask(n, s, d) / EDGES[n, s][d] < 1.8**0.5
+    assert ask(1_024, 8, 32) is None and EDGES[1_024, 8][32] is None
+    points = [each for each in EXPERIMENTS["learnability"].points("paper") if each["arm"] == f"over d, {LONG} steps"]
     for (n, s), edges in EDGES.items():
+        known = [d for d, critical in edges.items() if critical is not None]
+        assert list(edges) == sorted(edges) and known == list(edges)[-len(known) :]  # none below, and nowhere else
         for d, critical in edges.items():
             same = {"n_features": n, "sparsity": s, "d_model": d, "n_steps": LONG, "n_samples": 50 * n, "center": True}
-            p = [each["target_frequency"] for each in points if same.items() <= each.items()]
-            assert min(p) < 0.7 * critical and max(p) > 3 * critical and len(set(p)) == 4 and len(p) == 20
+            found = [each for each in points if (same | {"n_probes": PROBES[n]}).items() <= each.items()]
+            p = [each["target_frequency"] for each in found]
+            assert len(p) == len(set(p)) * len(SEEDS)
+            if critical is None:
+                assert min(p) == pytest.approx(0.5 / n, rel=0.005) and len(set(p)) == len(FROM_EDGE)
+            else:
+                assert min(p) < 0.7 * critical and max(p) > 2.5 * critical and len(set(p)) == 4
+    assert len(points) == sum(len(FROM_EDGE) if each is None else 4 for e in EDGES.values() for each in e.values()) * 5

@@ -168,6 +168,23 @@ def test_winners_are_those_of_the_committed_search(name: str) -> None:
     assert best["trial"].first()[searched_for].to_dict() == (SEARCHED | LARGE)[name].BEST
 
 
+def test_rates_of_the_ranges_are_those_of_the_committed_choice_within_what_was_tried() -> None:
+    rows = read_rows(RESULTS / "toy" / "standard")
+    told = rows["arm"].str.extract(
+        r"^(?P<name>[^ ]+) at (?P<width>\d+) (?:k|high_target_frequency) [^ ]+, learning_rate "
+    )
+    tried = rows[["learning_rate", "seed", "feature_recovery_rate"]].join(told).dropna()
+    assert set(tried["seed"]) == {0}
+    sums = tried.groupby(["name", "width", "learning_rate"])["feature_recovery_rate"].sum().reset_index()
+    for name, ranged in toy.RANGED.items():
+        for width in ranged.widths:
+            part = sums[(sums["name"] == name) & (sums["width"] == str(width))]
+            assert sorted(part["learning_rate"]) == sorted(ranged.rates)
+            best = part.loc[part["feature_recovery_rate"].idxmax(), "learning_rate"]
+            assert toy.RATE[name][width] == best
+            assert min(ranged.rates) < best < max(ranged.rates)
+
+
 def test_what_is_trained_from_several_starts_are_the_winners_of_the_frontier() -> None:
     arms = {point["arm"] for point in consistency.EXPERIMENT.points("standard")}
     assert arms == {f"{name}, trial {k}" for name, k in frontier.BEST.items()}

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from theory.transitions import crossing, crossing_error, transition_width
+from theory.transitions import Stretch, crossing, crossing_error, stretch_above, transition_width
 
 
 def test_crossing_by_hand() -> None:
@@ -107,3 +107,33 @@ def test_a_logistic_curve_is_inverted(centre: float, steepness: float, level: fl
     # A chord of the logistic between neighbours is off by at most step^2 / 8 times its curvature over its slope.
     step = math.log(1e12) / 4000
     assert crossing(x, y, level) == pytest.approx(exact, rel=step**2 / steepness + 1e-9)
+
+
+def test_the_stretch_above_a_level_by_hand() -> None:
+    # From 1 down to 0.8 over a decade: above 0.9 over half of it; the order of the points does not matter.
+    for x, y in (([1, 10, 100], [1, 1, 0.8]), ([100, 1, 10], [0.8, 1, 1])):
+        assert stretch_above(x, y, 0.9) == pytest.approx((1, 10**1.5, 1.5))
+    assert stretch_above([1, 10, 100], [0.9, 0.9, 0.8], 0.9) == pytest.approx((1, 10, 1))
+    assert stretch_above([1, 10, 100], [0, 1, 0], 0.75) == pytest.approx((10**0.75, 10**1.25, 0.5))
+    assert stretch_above([1, 10, 100, 1_000], [1, 0, 0, 1], 0.5) == pytest.approx((1, 1_000, 1))  # with a gap
+    assert stretch_above([1, 10], [1, 1], 0.5) == (1, 10, 1)
+    assert str(stretch_above([2, 50], [0.2, 0.5], 0.9)) == str(Stretch(math.nan, math.nan, 0.0))
+    for x, y in (([0, 1], [1, 1]), ([1, 2], [1]), ([[1]], [[1]])):
+        with pytest.raises(ValueError, match="x"):
+            stretch_above(x, y, 0.5)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 1)), min_size=2, max_size=8, unique_by=lambda each: each[0]),
+    st.floats(0.05, 0.95),
+)
+def test_the_stretch_above_a_level_is_that_of_a_fine_grid(points: list[tuple[float, float]], level: float) -> None:
+    x, y = (np.array(each) for each in zip(*sorted(points), strict=True))
+    found = stretch_above(x, y, level)
+    fine = np.linspace(np.log10(x[0]), np.log10(x[-1]), 4_001)
+    over = np.interp(fine, np.log10(x), y) >= level
+    # Each end of a piece, of which there are at most 8, is missed by a step of the grid at most.
+    step = np.ptp(fine) / 4_000
+    assert abs(found.decades - over.mean() * np.ptp(fine)) <= 10 * step + 1e-9
+    if over.any():
+        assert np.log10(found.low) <= fine[over][0] + 1e-9 and fine[over][-1] - 1e-9 <= np.log10(found.high)

@@ -1,8 +1,8 @@
 """Laws of the coefficients: the positive weights of the active features.
 
 A law is (support, n_features, rng, **parameters) -> values (N, n_slots) float64.  Row l has support.row_sparsity[l]
-weights, all positive, then zeros.  Every law has E[h^2] = 1/row_sparsity[l] (`levels` over the features), so that
-E ||H_l||^2 = 1, as in the canonical case.
+weights, all positive, then zeros.  Every law but `equal` has E[h^2] = 1/row_sparsity[l] (`levels` over the features),
+so that E ||H_l||^2 = 1, as in the canonical case.
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ def _scaled(unit: FloatArray, support: Support) -> FloatArray:
 def constant(support: Support, n_features: int, rng: np.random.Generator) -> FloatArray:
     """Return 1/sqrt(s), the coefficients of Theorem 6.1 (arXiv 2506.14002v1)."""
     return _scaled(np.ones(support.indices.shape), support)
+
+
+@COEFFICIENTS.register("equal", Parameter("sparsity", 0, 1e6, low_open=True))
+def equal(support: Support, n_features: int, rng: np.random.Generator, sparsity: float) -> FloatArray:
+    """Return 1/sqrt(sparsity) in every row, however many features it has: those with more are longer."""
+    used = np.arange(support.indices.shape[1]) < support.row_sparsity[:, None]
+    return np.where(used, 1 / math.sqrt(sparsity), 0.0)
 
 
 @COEFFICIENTS.register("uniform")

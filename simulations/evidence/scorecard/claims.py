@@ -6,7 +6,10 @@ from functools import partial
 
 from simulations.evidence.scorecard import edges, identifiable, meeting, over_d, provable, resonance, strength, widths
 from simulations.evidence.scorecard.claim import Claim, Test
+from simulations.evidence.scorecard.front_runners import FRONT_RUNNERS
+from simulations.evidence.scorecard.kinks import KINKS
 from simulations.evidence.scorecard.rivals import RIVALS
+from simulations.evidence.scorecard.shrinkage import SHRINKAGE
 from simulations.evidence.scorecard.wanted import WANTED
 
 __all__ = ["CLAIMS", "Claim", "Test"]
@@ -82,11 +85,12 @@ CLAIMS: tuple[Claim, ...] = (
         "Figure 2 (ICLR), Figure 14 (v1), as a picture: the theorem promises only the part below",
         "learnability",
         "slope of the log of the critical p over log d from 2 sqrt(n) on, at the largest n after the most steps there "
-        "are, greatest over s: below 0.25; steps are in the rule since it was seen that after a few of them a neuron "
-        "is where it started, whether a feature holds it or not; the largest n since it was seen that the slope falls "
-        "with n",
+        "are, greatest over s: below 0.25; undecided where it is above but falls with n, at the same s.  Steps are in "
+        "the rule since it was seen that after a few of them a neuron is where it started, whether a feature holds it "
+        "or not; the largest n, and that it may fall, since it was seen that the slope falls with n",
         over_d.dimension,
     ),
+    *KINKS,
     Claim(
         "resonance_widens",
         "The range of p that recovers widens with d",
@@ -288,4 +292,6 @@ CLAIMS: tuple[Claim, ...] = (
         resonance.widening,
     ),
     *WANTED,
+    *SHRINKAGE,
+    *FRONT_RUNNERS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from simulations.evidence.scorecard import trained, tuning
+from simulations.evidence.scorecard import ranges, trained, tuning
 from simulations.evidence.scorecard.claim import Claim
 
 SEARCHED = "each at the best of the same open search, fresh seeds"
@@ -27,6 +27,10 @@ LABELS = {
     "l1-untied": "L1", "jumprelu-untied": "JumpReLU",
 }  # fmt: skip
 ARRIVED = "with control that has arrived (gain 0.1)"
+RANGES = (
+    "a setting works with 0.9 of the best recovery at 0.9 of any setting at that width and seed; rates that fall to 0, "
+    "chosen anew for each method and width at the seed of the search"
+)
 
 
 def _frontiers(experiment: str, suffix: str = "", size: str = "") -> Iterator[Claim]:
@@ -119,22 +123,49 @@ RIVALS: tuple[Claim, ...] = (
         "GBA need not know the sparsity: more decades of its frequencies work than of TopK's K (sparse start)",
         "Mixed-sparsity table (ICLR)",
         "toy",
-        "decades over which recovery at 0.9 is 0.9 or more, of HTF (0.0015 to 0.6) or LTF (0.0002 to 0.06), the "
-        f"fewer, {ARRIVED}, minus those of K (2 to 50, TopK with the same tied weights) about the winner of its "
-        "search: above 0",
-        partial(
-            trained.range_of_frequencies,
-            method="gba-arrived",
-            knobs=("high_target_frequency", "low_target_frequency"),
-        ),
+        f"decades of HTF (0.006 to 0.95) or LTF (0.00002 to 0.02) that work, the fewer, {ARRIVED}, minus those of K "
+        "of TopK, tied (1 to 24) or untied (1 to 14, M from 256 on), the more; mean over M = 128, 256, 1,024; "
+        f"{RANGES}: above 0",
+        ranges.range_of_frequencies,
+    ),
+    *(
+        Claim(
+            f"range_{name}",
+            f"{told} more decades of HTF work than of K, too",
+            OURS,
+            "toy",
+            f"decades of HTF (0.006 to 0.95) that work, {ARRIVED}, minus those of K (1 to 14) of TopK with tied "
+            f"weights, at M = 256, {form}; {RANGES} (h = 1/sqrt(s), b_pre at zero): above 0",
+            partial(ranges.in_form, form=form),
+        )
+        for name, told, form in (
+            (
+                "equal_h",
+                "With weights h equal in all rows (of unlike norm; at norm 1 they are the others)",
+                "with equal h",
+            ),
+            ("learned_b_pre", "With b_pre learned", "with b_pre learned"),
+        )
+    ),
+    *(
+        Claim(
+            f"range_over_width_{name.lower()}",
+            f"The range of {name} that works does not depend on the width, from M = n to 8 n ({whose})",
+            OURS,
+            "toy",
+            f"slope of the decades that work over log2 M, {RANGES}: within 0.1 of 0",
+            partial(ranges.over_width, name=name),
+        )
+        for name, whose in (("K", "TopK with tied weights"), ("HTF", f"GBA, {ARRIVED}"))
     ),
     Claim(
         "range_from_targets",
         "GBA need not know the sparsity: more decades of HTF work than of TopK's K (each neuron started at its target)",
         "Mixed-sparsity table (ICLR)",
         "toy",
-        f"the same of HTF alone, {ARRIVED} and from each neuron's own target: above 0",
-        partial(trained.range_of_frequencies, method="gba-own-start", knobs=("high_target_frequency",)),
+        f"the same of HTF alone (0.0015 to 0.6, M = 192), {ARRIVED} and from each neuron's own target, minus those of "
+        "K at M = 256: above 0",
+        ranges.from_targets,
     ),
     Claim(
         "defaults_recover",

@@ -22,7 +22,6 @@ RECOVERED, RECOVERED_080 = "feature_recovery_rate", "feature_recovery_rate_080"
 L0, UNEXPLAINED = "l0", "fraction_variance_unexplained"
 TOPK = ("topk", "topk-untied")
 NO_GAIN = 1e-4  # with less, biases do not move
-WORKS = 0.9  # recovery at 0.9 from which a setting works
 
 
 def search_seed(rows: pd.DataFrame) -> int:
@@ -130,61 +129,6 @@ def wrong_frequencies(rows: pd.DataFrame, wrong: str) -> Finding:
 def gba_over(rows: pd.DataFrame, rivals: Sequence[str]) -> Finding:
     """Return GBA minus a rival, recovery at 0.9, each at the best of its search."""
     return _best_against(rows, rivals, RECOVERED, 0.0)
-
-
-def decades_that_work(values: npt.ArrayLike, rates: npt.ArrayLike) -> float:
-    """Return over how many decades of values (k,) the rates (k,), interpolated over the logarithm, are WORKS or more.
-
-    >>> round(decades_that_work([1, 10, 100], [0.9, 0.9, 0.8]), 6)
-    1.0
-    """
-    order = np.argsort(values)
-    x, y = (np.asarray(each, dtype=float)[order] for each in (np.log10(values), rates))
-    fine = np.linspace(x[0], x[-1], 4_001)
-    return float((np.interp(fine, x, y) >= WORKS - 1e-12).mean() * np.ptp(x))
-
-
-def _about(rows: pd.DataFrame, method: str, knob: str) -> pd.DataFrame:
-    """Return the fresh rows of a method over the values of a knob, with the winner of its trials."""
-    start = winner(arms(rows, f"{method}, trial "), method)
-    cells = pd.concat([arms(rows, f"{method}, {knob} "), arm(rows, start)])
-    kept: pd.DataFrame = cells[cells["seed"] != search_seed(rows)]
-    return kept
-
-
-def _range(cells: pd.DataFrame, knob: str) -> pd.Series:
-    """Return by seed over how many decades of a knob the rows work."""
-    found = {seed: decades_that_work(part[knob], part[RECOVERED]) for seed, part in cells.groupby("seed")}
-    return pd.Series(found, dtype=float)
-
-
-SHORT = {"high_target_frequency": "HTF", "low_target_frequency": "LTF"}
-
-
-def range_of_frequencies(rows: pd.DataFrame, method: str, knobs: Sequence[str]) -> Finding:
-    """Return the decades over which a form of GBA works, the fewest of several knobs, minus those of K of TopK."""
-    cells = {knob: _about(rows, method, knob) for knob in knobs}
-    ours = {knob: _range(found, knob) for knob, found in cells.items()}
-    of_k = _about(rows, "topk", "k")
-    k = _range(of_k, "k")
-    effect = paired(pd.DataFrame(ours).min(axis=1), k)
-    told = ", ".join(f"{SHORT[knob]} {found.mean():.2f}" for knob, found in ours.items())
-    cut = [_cut_at(found, knob, SHORT[knob]) for knob, found in cells.items()] + [_cut_at(of_k, "k", "K")]
-    note = remarks(f"decades: {told}, K {k.mean():.2f}", *cut)
-    return finding_of(effect, above(effect, 0.0), where(arms(rows, f"{method}, ")), note)
-
-
-def _cut_at(cells: pd.DataFrame, knob: str, name: str) -> str:
-    """Return in words at which ends of its grid a knob still works, and in how many of the seeds: more may work."""
-    ends = {
-        end: cells[cells[knob] == end].groupby("seed")[RECOVERED].max()
-        for end in (cells[knob].min(), cells[knob].max())
-    }
-    return "; ".join(
-        f"{name} works at the end of its grid, {end:g}, in {(rate >= WORKS).sum()} of {len(rate)} seeds"
-        for end, rate in ends.items()
-        if (rate >= WORKS).any()
-    )
 
 
 def defaults_recover(rows: pd.DataFrame) -> Finding:
