@@ -18,7 +18,7 @@ from theory.rare_events import cosine_of_tail, log_tail
 
 Places = npt.NDArray[np.int64]
 
-N_INSTANCES, N_RIVALS, N_STRATA, N_STARTS = 128, 256, 32, 8  # ours: instances, rivals and starts of each
+N_INSTANCES, N_RIVALS, N_STRATA, N_STARTS = 128, 512, 32, 8  # ours: instances, rivals and starts of each
 FIRST_INSTANCES, FIRST_RIVALS, FIRST_STRATA = 16, 192, 14  # ours: the search for the range of starts that matter
 FULL = 0.85  # ours: a share of the largest success beyond which starts are one stratum
 MARGIN, SHORTEST = 2, 2.5  # ours: strata of that search below its first success, and the shortest range of u
