@@ -7,6 +7,7 @@ import pytest
 from statistics_helper import assert_z, seed_of
 
 from simulations.runs.cell import Cell, run_cell
+from theory import starts
 from theory.closed_forms import cap_probability
 from theory.plan import plan
 from theory.prediction_frame import Frame
@@ -206,3 +207,16 @@ def test_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         plan(128, 16, 8)
     with pytest.raises(ValueError, match=r"target_recovery=1, but should be in \(0, 1\)"):
         plan(128, 16, 8, 1.0)
+
+
+def test_every_rival_is_single_up_to_512_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = (512, 128, 4, 0.01, 25_600, 3)
+    as_it_is = predicted_recovery_rate(*setting, [512, 4_096], center=True)
+    monkeypatch.setattr(starts, "N_RIVALS", 4_096)  # where grouped, another number of nodes is another answer
+    np.testing.assert_array_equal(predicted_recovery_rate(*setting, [512, 4_096], center=True), as_it_is)
+
+
+def test_a_rate_is_never_above_one() -> None:
+    rates = predicted_recovery_rate(2, 2, 1, 0.003, 30_000, 5, np.geomspace(1, 1e6, 40))
+    assert rates.max() <= 1.0  # the weights of the law sum to one but for rounding, which once showed
+    assert rates[-1] == pytest.approx(1.0)
