@@ -9,6 +9,8 @@ import pandas as pd
 
 from simulations.evidence.scorecard.verdicts import Finding
 
+OURS = "not in the paper"  # as the source of a claim
+
 Test = Callable[[pd.DataFrame], Finding]
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from simulations.evidence.scorecard.claim import Claim
+from simulations.evidence.scorecard.claim import OURS, Claim
 from simulations.evidence.scorecard.effects import least, over_seeds
 from simulations.evidence.scorecard.reading import where
 from simulations.evidence.scorecard.verdicts import Finding, above, remarks, too_few
@@ -32,11 +32,14 @@ FRONT_RUNNERS: tuple[Claim, ...] = tuple(
     Claim(
         f"front_runner{end}",
         f"Of neurons that end on a feature {told} on that of their largest projection at the start",
-        "Figure 16 (v1), as a picture",
+        source,
         "trajectories",
         "of neurons that end within cosine 0.9 of a feature the share whose largest <w, v_i> at the start was with "
         f"it, least over p: above {least:g}; seeds drawn after the rule was written",
         partial(front_runner, threshold=least),
     )
-    for end, told, least in (("", "most end", 0.5), ("_always", "nearly all end", 0.9))
+    for end, told, least, source in (
+        ("", "most end", 0.5, "Figure 16 (v1), as a picture"),
+        ("_always", "nearly all end", 0.9, OURS),
+    )
 )

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from simulations.evidence.scorecard.claim import Claim
+from simulations.evidence.scorecard.claim import OURS, Claim
 from simulations.evidence.scorecard.effects import Effect, farthest, greatest, over_seeds, paired, slope_over_seeds
 from simulations.evidence.scorecard.reading import arms, named, where
 from simulations.evidence.scorecard.trained import L0, RECOVERED, UNEXPLAINED, at_best, fresh
@@ -168,7 +168,6 @@ def _others_lose(rows: pd.DataFrame, method: str, world: str) -> str:
 
 
 ABLATION = "Figure 4 (v1)"
-OURS = "not in the paper"
 WINNER = "the others as in the winner of the search, fresh seeds"
 
 WANTED: tuple[Claim, ...] = (
