@@ -52,8 +52,8 @@ def test_what_does_not_exist_or_has_no_place_is_refused(monkeypatch: pytest.Monk
         check([*PLACES, Place("v1 Fig. 17", "", experiments=("resonanze",))])
     with pytest.raises(ValueError, match=r"^no experiments: toys$"):
         check(own={**OWN, "toys": "more"})
-    without = [place for place in PLACES if place.name != "v1 Fig. 16"]
-    with pytest.raises(ValueError, match=r"^experiments without a place in the paper, and not ours: trajectories$"):
+    without = [place for place in PLACES if place.name != "v1 Fig. 12"]
+    with pytest.raises(ValueError, match=r"^experiments without a place in the paper, and not ours: activations$"):
         check(without)
     with pytest.raises(ValueError, match=r"^experiments with a place in the paper or claims, and ours alone: toy$"):
         check(own={**OWN, "toy": "more"})
