@@ -16,6 +16,7 @@ from figures.style import (
     BLUE,
     DOUBLE_COLUMN,
     GREEN,
+    ORANGE,
     VERMILLION,
     heading,
     legend_below,
@@ -31,6 +32,7 @@ SIDES = {
     "SAELens": ("SAELens, same recipe", BLUE, "o", -0.22),
     "norm-0.1": ("the same, decoder norm 0.1 at the start", GREEN, "^", 0.0),
     "defaults": ("SAELens, as it comes", VERMILLION, "s", 0.22),
+    "free": ("ours, decoder norms as free as there", ORANGE, "D", 0.22),
 }
 WORLD = ("n_features", "d_model", "sparsity", "support_law", "coefficient_law", "dictionary_law", "noise")
 SIZE = ("n_neurons", "n_steps", "batch_size", "n_samples", "learning_rate")
@@ -64,7 +66,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     sizes = checks.counts(table, n="n_features", d="d_model", M="n_neurons")
     notes = checks.title("recovery rate (cosine > 0.9)", sizes, intervals.note(table["seed"].nunique()))
     heading(figure, f"Do our autoencoders recover what SAELens' own code recovers? {_answer(table)}", notes)
-    legend_below(figure, [_handle(side) for side in SIDES], len(SIDES))
+    legend_below(figure, [_handle(side) for side in SIDES], 2)
     return figure
 
 

@@ -4,7 +4,8 @@ An arm is "WORLD: METHOD SIDE"; on the data of `toy`, trained as there, "toy: to
 our own code with its defaults, its author's recipe; `SAELens` its code with the same recipe as far as it can be set
 (units of x, start, coefficient, threshold and bandwidth, memory of Adam); `norm-0.1` the latter of TopK with the
 decoder norm that SAELens starts from; `defaults` its code as it comes: that norm, its threshold and bandwidth, and x
-of mean norm sqrt(d), where a coefficient is ours times sqrt(d) (L1) or d (L0).
+of mean norm sqrt(d), where a coefficient is ours times sqrt(d) (L1) or d (L0).  `free`, of TopK on the toy: ours with decoder norms as free
+as there, which is what sets the two apart at K = 14.
 On identical weights codes, losses and gradients are equal, and 30 steps of L1 and of JumpReLU end in equal weights
 (tests/saelens/test_identical.py), as 30 of TopK, BatchTopK, Matryoshka and Gated do in the code that their authors name
 (test_dictionary_learning.py).  What is left between `ours` and `SAELens`: other starts, and there, for these four, a
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 
 from simulations.experiments.base import Experiment, Point
 
-SIDES = ("ours", "SAELens", "norm-0.1", "defaults")
+SIDES = ("ours", "SAELens", "norm-0.1", "defaults", "free")
 L1, L0, GATED = 0.12, 0.01, 1.0  # coefficients where the mean norm of x is 1
 # The six worlds; K is about the number of active features.
 WORLDS: dict[str, Point] = {
@@ -93,8 +94,10 @@ def _toy() -> Iterator[Point]:
     sides = _methods(TOY["d_model"])["topk"]
     for seed in range(5):
         for k in TOY_KS:
-            for side, dead in (("ours", {"dead_samples": 58 * 64}), ("SAELens", {"dead_feature_window": 58})):
-                point = SHARED | TOY | sides[side] | dead | {"k": k, "seed": seed}
+            ours = sides["ours"] | {"dead_samples": 58 * 64}
+            theirs = sides["SAELens"] | {"dead_feature_window": 58}
+            for side, settings in ("ours", ours), ("SAELens", theirs), ("free", ours | {"decoder_norm": "free"}):
+                point = SHARED | TOY | settings | {"k": k, "seed": seed}
                 yield point | {"arm": f"toy: topk, K = {k} {side}"}
 
 

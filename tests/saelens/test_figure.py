@@ -10,7 +10,7 @@ from figures import implementations
 from simulations.experiments.implementations import EXPERIMENT, SIDES, TOY_KS, WORLDS
 from simulations.runs.cell import Cell
 
-MEANS = {"ours": 0.5, "SAELens": 0.6, "norm-0.1": 0.3, "defaults": 0.2}
+MEANS = {"ours": 0.5, "SAELens": 0.6, "norm-0.1": 0.3, "defaults": 0.2, "free": 0.6}
 METHODS = ("topk", "batchtopk", "matryoshka", "l1", "jumprelu", "gated")
 
 
@@ -25,8 +25,8 @@ def test_each_world_has_each_method_by_both_codes_on_equal_data() -> None:
     assert {point["arm"] for point in points} == {
         f"{world}: {method} {side}"
         for world in WORLDS for method in METHODS for side in SIDES
-        if (side != "norm-0.1" or method == "topk") and (side != "defaults" or world == "canonical")
-    } | {f"toy: topk, K = {k} {side}" for k in TOY_KS for side in ("ours", "SAELens")}  # fmt: skip
+        if side != "free" and (side != "norm-0.1" or method == "topk") and (side != "defaults" or world == "canonical")
+    } | {f"toy: topk, K = {k} {side}" for k in TOY_KS for side in ("ours", "SAELens", "free")}  # fmt: skip
     assert {point["seed"] for point in points} == set(range(5))
     for world in (*WORLDS, "toy"):
         cells = [Cell(**point) for point in points if point["arm"].startswith(f"{world}: ") and point["seed"] == 2]
@@ -46,7 +46,13 @@ def test_differences_are_paired_by_seed() -> None:
     assert not has(axes, "interval-SAELens-l1")  # equal differences have an interval of no length
     assert ticks(axes.yaxis) == [f"{name} (0.52)" for name in METHODS]
     assert ticks(panels(figure)[-1].yaxis) == [f"topk, K = {k} (0.52)" for k in TOY_KS]
-    assert legend(figure) == ["SAELens, same recipe", "the same, decoder norm 0.1 at the start", "SAELens, as it comes"]
+    assert xy(panels(figure)[6], "free-topk, K = 14")[0] == pytest.approx((0.1, 2 + 0.22))
+    assert legend(figure) == [
+        "SAELens, same recipe",
+        "the same, decoder norm 0.1 at the start",
+        "SAELens, as it comes",
+        "ours, decoder norms as free as there",
+    ]
     assert "Within the interval in 0 of 40 pairs" in " ".join(said(figure)).replace("\n", " ")
     assert any("5 seeds" in text for text in said(figure))
     assert_legible(figure)

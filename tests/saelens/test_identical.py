@@ -1,7 +1,7 @@
 """Ours and SAELens' on identical weights and rows: equal codes, losses and gradients, but for what the papers change.
 
-Its loss has ||x - f(x)||^2 where the TopK papers halve it.  Its TopK divides the norms of the decoder out: on unit rows
-that is the part of the gradient along them taken off, as the authors do.  Its Gated lets the helper loss reach the
+Its loss has ||x - f(x)||^2 where the TopK papers halve it.  Its TopK leaves the norms of the decoder free, as ours
+on request; the authors take the part of the gradient along them off.  Its Gated lets the helper loss reach the
 decoder and weighs the penalty by decoder norms, where arXiv 2404.16014 freezes a copy and has unit norms.
 """
 
@@ -33,6 +33,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], dict[str, float
     ),
     "gated": ("gated", "gated", {"penalty": 0.4}, {}, {"l1": 0.4}, 1),
     "topk": ("topk-untied", "topk", {"k": 3}, {"k": 3}, {}, 2),
+    "topk free": ("topk-untied", "topk", {"k": 3, "decoder_norm": "free"}, {"k": 3}, {}, 2),
     "batchtopk": ("batchtopk-untied", "batchtopk", {"k": 3}, {"k": 3}, {}, 2),
     "matryoshka": (
         "matryoshka", "matryoshka_batchtopk", {"k": 3, "matryoshka_widths": "3/7/12"},
@@ -88,7 +89,7 @@ def test_codes_losses_and_gradients_agree_on_identical_weights(name: str) -> Non
         their = their.T if key in ("encoder", "gate") else their
         if name == "gated" and key in ("decoder", "pre_bias"):
             their = their - _of_the_helper(sae, x[0], coefficients["l1"])[key]
-        if key == "decoder" and name not in ("l1", "jumprelu"):
+        if key == "decoder" and name not in ("l1", "jumprelu", "topk free"):
             their = across(their[None], parameters["decoder"])[0]
         np.testing.assert_allclose(factor * each[0], their, atol=close, err_msg=key)
         assert their.abs().max() > 1e-3

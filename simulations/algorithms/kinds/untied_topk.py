@@ -4,7 +4,8 @@
     loss = 1/2 ||x - f(x)||^2 + alpha/2 ||e - ehat||^2, e = x - f(x) without gradient, ehat = W_dec z_aux with the k_aux
     largest latents among the dead, those that fired on none of the last dead_samples samples  (AuxK, app. A.2).
 W_enc starts as the transpose of W_dec (app. A.1), which is normalised after each step; the part of its gradient along
-its columns is removed before.  Constant rate, 1/32 = alpha, k_aux about d/2 (app. B.1), no clipping: as in train.py of
+its columns is removed before.  decoder_norm "free" is SAELens' way: that part stays, and the norms go on into the encoder,
+which leaves f as it is, so that the decoder, too, learns how large codes are.  Constant rate, 1/32 = alpha, k_aux about d/2 (app. B.1), no clipping: as in train.py of
 openai/sparse_autoencoder, commit 4a32f5e, whose 1e-4 at M = 32,768 is, by its law M^(-1/2), 1e-3 at M = 330.
 Ours: the mean of x where they take the geometric median, b_pre's start; W_enc of norm 1, where theirs is scaled so that
 first outputs are as long as x ("no effect or a weak negative effect", app. A.1); eps of Adam 1e-8 for 6.25e-10; and
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+NORMS = ("unit", "free")
+
+
 def _half_of_d(whole: Any) -> int:
     return int(min(max(1, whole.d_model // 2), whole.n_neurons))
 
@@ -54,6 +58,10 @@ class UntiedTopK(Autoencoder):
     dead_samples: int = setting(
         100_000, "samples without firing after which a latent is dead (ours; the authors' 10^7)", checks.count(1)
     )
+    decoder_norm: str = setting(
+        "unit", "of the decoder's steps: unit, none along its rows; free, any, and norms go on into the encoder",
+        checks.names(*NORMS),
+    )  # fmt: skip
 
     @classmethod
     def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
@@ -103,14 +111,18 @@ class UntiedTopKNetwork(Network):
         return (total + weight * rest.square().sum((1, 2))) / (2 * x.shape[1]), codes
 
     def gradients(self, parameters: Tensors, memory: Tensors, x: Tensor) -> tuple[Tensors, Seen]:
-        """Return autograd's, that of the decoder without its part along the decoder's rows."""
+        """Return autograd's, that of a decoder of unit norms without its part along the decoder's rows."""
         found, seen = super().gradients(parameters, memory, x)
-        found["decoder"] = across(found["decoder"], parameters["decoder"])
+        if self.settings.decoder_norm == "unit":
+            found["decoder"] = across(found["decoder"], parameters["decoder"])
         return found, seen
 
     def project(self, parameters: Tensors) -> Tensor:
-        """Put the decoder back on the unit sphere."""
+        """Put the decoder back on the unit sphere; where its norms are free, the encoder gets them."""
         norm = unit_rows(parameters["decoder"])
+        if self.settings.decoder_norm == "free":
+            parameters["encoder"].mul_(norm)
+            parameters["bias"].mul_(norm[:, :, 0])
         return super().project(parameters) + norm.sum((1, 2))
 
     def remember(self, parameters: Tensors, memory: Tensors, seen: Seen, rows: int, step: int) -> None:

@@ -80,10 +80,11 @@ CASES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_loss_and_gradients_are_those_of_the_equations(name: str) -> None:
+@pytest.mark.parametrize(("name", "own"), [*((name, {}) for name in CASES), ("topk-untied", {"decoder_norm": "free"})])
+def test_loss_and_gradients_are_those_of_the_equations(name: str, own: dict[str, Any]) -> None:
     """Central differences of the loss as written in the papers, replica by replica."""
-    network = network_of(name, *CASES[name])
+    free = bool(own)
+    network = network_of(name, *({**each, **own} for each in CASES[name]))
     parameters, memory, x = drawn(network, 1)
     gradients, seen = network.gradients(parameters, memory, x)
     loss, _ = network.loss(parameters, memory, x)
@@ -107,7 +108,7 @@ def test_loss_and_gradients_are_those_of_the_equations(name: str) -> None:
                 value[index] = kept - step
                 expected[index] = (above - by_hand()) / (2 * step)
                 value[index] = kept
-            if key == "decoder":  # the part along its rows is taken off
+            if key == "decoder" and not free:  # the part along its rows is taken off
                 expected -= (expected * value).sum(1, keepdims=True) * value
             # Rounding of a loss of order 10: 1e-15 / 1e-6; the third derivative times step^2 is far below.
             np.testing.assert_allclose(gradients[key][r], expected, atol=3e-8)
@@ -133,6 +134,21 @@ def test_the_decoder_stays_on_the_sphere_and_everything_learns(name: str) -> Non
     before, after = started(job)[0].parameters, trained(job)[0].parameters
     np.testing.assert_allclose(after["decoder"].norm(dim=2), 1, atol=1e-15)
     assert all(not torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("norm", ["unit", "free"])
+def test_free_norms_go_on_into_the_encoder(norm: str) -> None:
+    """f(x) is what it was before the decoder was put back on the sphere; a norm that is not free is lost."""
+    network = network_of("topk-untied", *({**each, "decoder_norm": norm} for each in CASES["topk-untied"]))
+    parameters, _, x = drawn(network, 1)
+    parameters["decoder"] *= torch.linspace(0.5, 0.9, parameters["decoder"].shape[1])[:, None]
+    before = network.forward({**parameters, "encoder": parameters["encoder"].clone()}, x)
+    latents = before[0] * parameters["decoder"].norm(dim=2)[:, None]
+    network.project(parameters)
+    np.testing.assert_allclose(parameters["decoder"].norm(dim=2), 1, atol=1e-15)
+    same = before[0] != 0  # K are chosen by what they add to f, so that others may be chosen now
+    after = (x - parameters["pre_bias"][:, None]) @ parameters["encoder"].mT + parameters["bias"][:, None]
+    assert np.allclose(after[same], latents[same], rtol=1e-12) == (norm == "free")
 
 
 @pytest.mark.parametrize("name", ["l1-untied", "gated"])
