@@ -45,7 +45,6 @@ EDGES: Mapping[tuple[int, int], Mapping[int, float | None]] = {
     (16_384, 16): {48: None, 64: None, 96: None, 128: None, 192: 0.00141, 256: 0.00292, 512: 0.00664, 1_024:
                    0.0113, 4_096: 0.0273},
 }  # fmt: skip
-LATER = ((16_384, 16),)  # n and s of the preset "paper" alone
 
 
 def _learnable(arm: str, samples: int, **axes: Any) -> list[Point]:
@@ -127,7 +126,7 @@ EXPERIMENT = Experiment(
                         center=(False, True), n_probes=64, n_steps=6, target_frequency=grid(1e-3, 0.3, 7)),
             *_inside_band(50, (256, 1_024, 4_096), seed=SEEDS, sparsity=(3, 5, 8), center=(False, True),
                           n_probes=64, n_steps=6),
-            *(point for n, s in EDGES if (n, s) not in LATER for point in _around_edge(n, s, seed=SEEDS)),
+            *(point for n, s in EDGES for point in _around_edge(n, s, seed=SEEDS)),
         ]),
         "paper": lambda: _once([
             *_learnable("over d", 100, seed=SEEDS, n_features=4_096,
