@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from simulations.base.checks import one_of
 from simulations.base.streams import stream
@@ -21,6 +21,7 @@ from theory.conditions import band
 PRESETS = ("quick", "standard", "paper")
 LARGEST_SEED = 2**53  # which every reader of numbers holds exactly
 Point = dict[str, Any]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,22 @@ def product(**axes: Any) -> list[Point]:
 def by_centring(points: Sequence[Point]) -> list[Point]:
     """Return the points with whether their data are centred as their arm."""
     return [point | {"arm": "centred" if point["center"] else "not centred"} for point in points]
+
+
+def evenly(number: int, n_axes: int) -> list[float]:
+    """Return a point of a sequence that fills the unit cube evenly: every axis walks in an irrational step of its own.
+
+    Multiples of 1/x, 1/x^2, ... with x^(k+1) = x + 1 for k axes (Roberts 2018).
+    """
+    x = 1.0
+    for _ in range(100):  # a contraction, by more than half a step
+        x = (1 + x) ** (1 / (n_axes + 1))
+    return [(0.5 + (number + 1) * x ** -(k + 1)) % 1 for k in range(n_axes)]
+
+
+def choice(values: Sequence[Value], place: float) -> Value:
+    """Return the value at a place in [0, 1)."""
+    return values[int(place * len(values))]
 
 
 def grid(low: float, high: float, n_points: int) -> tuple[float, ...]:

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from simulations.experiments.base import Experiment, Point, by_centring, choice, evenly
 
-from simulations.experiments.base import Experiment, Point, by_centring
-
-N_AXES = 7
-# Multiples of 1/x, 1/x^2, ... fill as many axes evenly, x^8 = x + 1 for seven of them (Roberts 2018).
-STEPS = tuple(1.0969815577985598 ** -(k + 1) for k in range(N_AXES))
 SHARES = (0.25, 0.375, 0.5, 0.75, 1.0)  # d/n
 RATIOS = (50, 100, 200)  # N/n
 FIRINGS = (0.5, 12.0)  # p N s/n, firings of a feature's samples at the start: the theory's range and beyond
 LARGEST_AT_64 = 256  # features, up to which the widest is 64 n
 
 
-def _choice(values: tuple[Any, ...], place: float) -> Any:
-    return values[int(place * len(values))]
-
-
 def _setting(number: int, sizes: tuple[int, ...], steps: tuple[int, int]) -> Point:
-    """Return a setting without width: every axis walks its values in an irrational step of its own."""
-    place = [(0.5 + (number + 1) * each) % 1 for each in STEPS]
-    n, ratio = _choice(sizes, place[0]), _choice(RATIOS, place[1])
-    s = _choice((3, 4, 5, 6, 8), place[2])
+    """Return a setting without width, of a sequence spread evenly over all sizes."""
+    place = evenly(number, 7)
+    n, ratio = choice(sizes, place[0]), choice(RATIOS, place[1])
+    s = choice((3, 4, 5, 6, 8), place[2])
     firings = FIRINGS[0] * (FIRINGS[1] / FIRINGS[0]) ** place[3]
     return {
         "n_features": n,
-        "d_model": round(n * _choice(SHARES, place[4])),
+        "d_model": round(n * choice(SHARES, place[4])),
         "sparsity": s,
         "n_samples": ratio * n,
         "center": place[6] < 0.5,
-        "n_steps": _choice(tuple(range(steps[0], steps[1] + 1)), place[5]),
+        "n_steps": choice(tuple(range(steps[0], steps[1] + 1)), place[5]),
         "target_frequency": float(f"{firings / (ratio * s):.3g}"),
     }
 

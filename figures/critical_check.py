@@ -1,0 +1,86 @@
+"""The critical p that theory alone predicts over the simulated one, at settings that played no part in the theory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from figures import critical, intervals, phase, predicted
+from figures import rows as checks
+from figures.style import BLUE, DOUBLE_COLUMN, heading, new_figure, open_axes, plain_log, styled
+
+RESULT, HISTORY = "learnable_fraction", critical.HISTORIES[0.9]
+CLOSE = 0.05  # the error that theory should stay within
+
+
+@styled
+def plot(rows: pd.DataFrame) -> Figure:
+    """Return predicted over measured critical p (half of the features kept, tau = 0.9), a line a setting.
+
+    Bars are 95 % intervals over seeds of what is measured; the shaded range is 5 %.  Settings whose share does not pass
+    a half between the simulated p are named without a point.  Raises ValueError for rows without the columns it reads.
+    """
+    free = (*critical.SETTING, "target_frequency")
+    table = checks.prepare(rows, free=free, needs=free, results=(RESULT,), series=(HISTORY,))
+    failed = int((table["status"] != "ok").sum())
+    pairs = compared(table[table["status"] == "ok"].dropna(subset=[HISTORY]))
+    figure = new_figure(DOUBLE_COLUMN, 1.4 + 0.17 * len(pairs))
+    axes = figure.subplots()
+    axes.axvspan(1 / (1 + CLOSE), 1 + CLOSE, color="0.9", linewidth=0, gid="within")
+    axes.axvline(1, color="0.5", linewidth=0.8)
+    for place, ratio in enumerate(pairs["ratio"]):
+        intervals.bar(axes, ratio, place, color=BLUE)
+        axes.plot([ratio.value], [place], marker="o", markersize=3.6, linestyle="", color=BLUE)
+    axes.set_yticks(np.arange(len(pairs)), [_label(each) for _, each in pairs.iterrows()])
+    axes.set_xscale("log")
+    plain_log(axes.xaxis)
+    axes.set(xlabel="predicted over measured critical $p$", ylabel="$n$, $d$, $s$; samples, steps, critical $p$")
+    axes.invert_yaxis()
+    open_axes(axes, "x")
+    logs = log_ratios(pairs)
+    rms = math.exp(float(np.sqrt(np.mean(logs**2)))) - 1
+    steps, seeds = phase.distinct(table["n_steps"]), table["seed"].nunique()
+    told = f"{len(pairs)} settings, {seeds} datasets each, $T$ = {steps[0]:.0f} to {steps[-1]:.0f}, $\\tau$ = 0.9"
+    notes = (agreement(pairs), f"{failed} runs failed" if failed else "", intervals.note(seeds))
+    heading(figure, f"Theory alone predicts the critical p within {rms:.0%} (rms)", checks.title(told, *notes))
+    return figure
+
+
+def compared(table: pd.DataFrame) -> pd.DataFrame:
+    """Return for each setting its sizes and `ratio`, predicted over measured with its interval (NaN: not measured)."""
+    found = []
+    for key, part in table.groupby(list(critical.SETTING)):
+        n, d, s, n_samples, n_steps, center = (float(each) for each in np.array(key, dtype=float))
+        told = predicted.critical(int(n), int(d), int(s), int(n_samples), int(n_steps), bool(center))
+        seen = list(critical.measured(part).values())[-1]
+        ratio = intervals.Mean(told / seen.value, told / seen.high, told / seen.low, seen.n_values)
+        found.append(dict(zip(critical.SETTING, key, strict=True)) | {"predicted": told, "ratio": ratio})
+    if not found:
+        raise ValueError("settings=0, but should be at least one finished simulation")
+    return pd.DataFrame(found)
+
+
+def log_ratios(pairs: pd.DataFrame) -> critical.Array:
+    """Return log predicted over measured of the settings that have both; raises ValueError where none has."""
+    logs = np.log([each.value for each in pairs["ratio"]])
+    if not np.isfinite(logs).any():
+        raise ValueError("critical p=0, but should be measured at one setting at least")
+    return np.asarray(logs[np.isfinite(logs)])
+
+
+def agreement(pairs: pd.DataFrame) -> str:
+    """Return in words how far theory is off, and how many settings are within 5 %, or may be by their intervals."""
+    logs, ratios = log_ratios(pairs), [each for each in pairs["ratio"] if math.isfinite(each.value)]
+    near = int((np.abs(logs) <= math.log1p(CLOSE)).sum())
+    maybe = sum(each.low <= 1 + CLOSE and each.high >= 1 / (1 + CLOSE) for each in ratios)
+    told = f"{critical.agreement(logs)}; {near} of {len(pairs)} within {CLOSE:.0%}"
+    return f"{told}, {maybe} by their intervals"
+
+
+def _label(pair: pd.Series) -> str:
+    n, d, s, n_samples, n_steps = (float(pair[name]) for name in critical.SETTING[:-1])
+    centred = "" if pair["center"] else ", not centred"
+    return f"{n:,.0f}, {d:,.0f}, {s:.0f}; {n_samples / n:.0f} $n$, {n_steps:.0f}, {pair['predicted']:.2g}{centred}"
