@@ -101,6 +101,7 @@ PLACES: tuple[Place, ...] = (
 OURS = r"^(ours|not in the paper)"  # sources of claims that are nobody's but ours
 OWN: Mapping[str, str] = {
     "predict_check": "theory alone against simulated recovery and width",
+    "critical_check": "theory alone against simulated critical p",
     "plan_check": "plans made by theory alone, carried out",
     "time_to_recovery": "samples and seconds to recovery, and GBA's controllers",
     "time_to_recovery_large": "the same at a larger size",

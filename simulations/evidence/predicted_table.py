@@ -15,7 +15,7 @@ from figures.registry import FIGURES
 from simulations.evidence.sections import prediction_lines
 from simulations.runs.storage import read_rows
 
-USERS = ("resonance", "learnability", "width", "scaling", "erosion", "predict_check", "plan_check")
+USERS = ("resonance", "learnability", "width", "scaling", "erosion", "predict_check", "critical_check", "plan_check")
 
 
 def write(names: Sequence[str] = ()) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from figures import critical, intervals, predict_check
+from figures import critical, critical_check, intervals, predict_check
 from figures.erosion import SMALL
 from figures.rows import prepare
 from simulations.evidence.presets import rows_of
@@ -50,6 +50,22 @@ def _line(name: str, pairs: pd.DataFrame) -> list[str]:
         return [*told, "", ""]
     near = f"{np.mean(np.abs(factors) <= math.log(1.5)):.0%} of {len(factors)}"
     return [*told, f"{math.exp(_rms(factors)):.2f}", near]
+
+
+def critical_errors(results: Path) -> str:
+    """Return the Markdown table of predicted over measured critical p at settings that played no part in the theory."""
+    rows = rows_of(results, "critical_check")
+    pairs = critical_check.compared(rows)
+    drawn, small, late = ~pairs["many"], pairs["d_model"] < pairs["n_features"] / 8, pairs["n_steps"] > 6
+    center = pairs["center"].astype(bool)
+    parts = {
+        "all": drawn, "d >= n/8": drawn & ~small, "d < n/8": drawn & small, "T <= 6": drawn & ~late,
+        "T > 6": drawn & late, "centred": drawn & center, "not centred": drawn & ~center,
+        f"n = 1,024, d < n/8, {critical_check.MANY}": pairs["many"],
+    }  # fmt: skip
+    told = [(name, pairs[part]) for name, part in parts.items() if part.any()]
+    lines = [[name, *critical_check.errors(part)] for name, part in told]
+    return _table(("which", "settings", "rms factor", "mean", "worst", "within 5 %", "by their intervals"), lines)
 
 
 def critical_at_small_d(results: Path) -> str:

@@ -58,6 +58,7 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
         "recovery-errors": partial(prediction_page.recovery_errors, results),
         "transition-widths": prediction_page.transition_widths,
         "measured-widths": partial(prediction_page.measured_widths, results),
+        "critical-errors": partial(prediction_page.critical_errors, results),
         "small-d": partial(prediction_page.critical_at_small_d, results),
         "controllers": partial(controller_table, results),
         "laws": law_lines,

@@ -4,12 +4,12 @@ An arm is "WORLD: METHOD SIDE"; on the data of `toy`, trained as there, "toy: to
 our own code with its defaults, its author's recipe; `SAELens` its code with the same recipe as far as it can be set
 (units of x, start, coefficient, threshold and bandwidth, memory of Adam); `norm-0.1` the latter of TopK with the
 decoder norm that SAELens starts from; `defaults` its code as it comes: that norm, its threshold and bandwidth, and x
-of mean norm sqrt(d), where a coefficient is ours times sqrt(d) (L1) or d (L0).  `free`, of TopK on the toy: ours with decoder norms as free
-as there, which is what sets the two apart at K = 14.
+of mean norm sqrt(d), where a coefficient is ours times sqrt(d) (L1) or d (L0).
+`free`, of TopK on the toy: ours with decoder norms as free as there, which is what sets the two apart at K = 14.
 On identical weights codes, losses and gradients are equal, and 30 steps of L1 and of JumpReLU end in equal weights
 (tests/saelens/test_identical.py), as 30 of TopK, BatchTopK, Matryoshka and Gated do in the code that their authors name
 (test_dictionary_learning.py).  What is left between `ours` and `SAELens`: other starts, and there, for these four, a
-free decoder whose norms are divided out, gradients clipped at norm 1, and two other losses of dead latents.
+decoder of free norms, by which K are chosen, gradients clipped at norm 1, and two other losses of dead latents.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ TRAINED = (
     "real_frequencies",
 )
 PANELS = {
-    **{"predict_check": 1, "plan_check": 1, "erosion": 2},
+    **{"predict_check": 1, "plan_check": 1, "critical_check": 1, "erosion": 2},
     **{
         "basins": 4,
         "pre_bias": 1,

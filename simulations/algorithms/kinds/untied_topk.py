@@ -4,9 +4,10 @@
     loss = 1/2 ||x - f(x)||^2 + alpha/2 ||e - ehat||^2, e = x - f(x) without gradient, ehat = W_dec z_aux with the k_aux
     largest latents among the dead, those that fired on none of the last dead_samples samples  (AuxK, app. A.2).
 W_enc starts as the transpose of W_dec (app. A.1), which is normalised after each step; the part of its gradient along
-its columns is removed before.  decoder_norm "free" is SAELens' way: that part stays, and the norms go on into the encoder,
-which leaves f as it is, so that the decoder, too, learns how large codes are.  Constant rate, 1/32 = alpha, k_aux about d/2 (app. B.1), no clipping: as in train.py of
-openai/sparse_autoencoder, commit 4a32f5e, whose 1e-4 at M = 32,768 is, by its law M^(-1/2), 1e-3 at M = 330.
+its columns is removed before.  decoder_norm "free" is SAELens' way: that part stays, and norms go on into the encoder,
+which leaves f as it is, so that the decoder, too, learns how large codes are.
+Constant rate, 1/32 = alpha, k_aux about d/2 (app. B.1), no clipping: as in train.py of openai/sparse_autoencoder,
+commit 4a32f5e, whose 1e-4 at M = 32,768 is, by its law M^(-1/2), 1e-3 at M = 330.
 Ours: the mean of x where they take the geometric median, b_pre's start; W_enc of norm 1, where theirs is scaled so that
 first outputs are as long as x ("no effect or a weak negative effect", app. A.1); eps of Adam 1e-8 for 6.25e-10; and
 ehat's error as in the paper, which the code divides by the variance of e.

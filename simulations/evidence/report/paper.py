@@ -47,6 +47,7 @@ PAPER: dict[str, Paper] = {
     "basins": Paper("none: ours"),
     "implementations": Paper("none: ours", "our code against that of SAELens, one recipe"),
     "predict_check": Paper("none: ours"),
+    "critical_check": Paper("none: ours"),
     "plan_check": Paper("none: ours"),
     "erosion": Paper("none: ours"),
     "pre_bias": Paper("none: ours"),
