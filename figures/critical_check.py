@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from figures import critical, intervals, phase, predicted
 from figures import rows as checks
-from figures.style import BLUE, DOUBLE_COLUMN, VERMILLION, heading, legend_below, new_figure, open_axes, styled
+from figures.style import BLUE, DOUBLE_COLUMN, heading, new_figure, open_axes, styled
 
 RESULT, HISTORY = "learnable_fraction", critical.HISTORIES[0.9]
 CLOSE = 0.05  # the error that theory should stay within
-MANY = "1,000 samples a feature"  # the arm of settings where the luck of samples hardly counts
 
 
 @styled
@@ -27,50 +24,38 @@ def plot(rows: pd.DataFrame) -> Figure:
     a half between the simulated p are named without a point.  Raises ValueError for rows without the columns it reads.
     """
     free = (*critical.SETTING, "target_frequency")
-    table = checks.prepare(rows, free=free, needs=free, results=(RESULT,), series=("arm", HISTORY))
+    table = checks.prepare(rows, free=free, needs=free, results=(RESULT,), series=(HISTORY,))
     failed = int((table["status"] != "ok").sum())
     pairs = compared(table[table["status"] == "ok"].dropna(subset=[HISTORY]))
     figure = new_figure(DOUBLE_COLUMN, 1.5 + 0.17 * len(pairs))
     axes = figure.subplots()
     axes.axvspan(1 / (1 + CLOSE), 1 + CLOSE, color="0.9", linewidth=0, gid="within")
     axes.axvline(1, color="0.5", linewidth=0.8)
-    for place, (ratio, many) in enumerate(zip(pairs["ratio"], pairs["many"], strict=True)):
-        style = LOOKS[bool(many)]
-        intervals.bar(axes, ratio, place, color=style["color"])
-        axes.plot([ratio.value], [place], **style)
+    for place, ratio in enumerate(pairs["ratio"]):
+        intervals.bar(axes, ratio, place, color=BLUE)
+        axes.plot([ratio.value], [place], marker="o", markersize=3.6, linestyle="", color=BLUE)
     axes.set_yticks(np.arange(len(pairs)), [_label(each) for _, each in pairs.iterrows()])
     axes.set(xlabel="predicted over measured critical $p$", ylabel="$n$, $d$, $s$; samples, steps, critical $p$")
     axes.invert_yaxis()
     open_axes(axes, "x")
-    number, rms, mean, worst, near, maybe = errors(pairs[~pairs["many"]])
+    number, rms, mean, worst, near, maybe = errors(pairs)
     steps, seeds = phase.distinct(table["n_steps"]), table["seed"].nunique()
     told = f"{number} settings, {seeds} datasets each, $T$ = {steps[0]:.0f} to {steps[-1]:.0f}, $\\tau$ = 0.9"
     off = f"mean {mean}, worst {worst}; {near} within {CLOSE:.0%}, {maybe} by their intervals"
     notes = checks.title(told, off, f"{failed} runs failed" if failed else "", intervals.note(seeds))
     heading(figure, f"Theory alone predicts the critical $p$ within a factor of {rms} (rms)", notes)
-    if pairs["many"].any():
-        labels = {False: "settings drawn beforehand", True: f"those of small $d$ at $n$ = 1,024, with {MANY}"}
-        legend_below(figure, [Line2D([], [], label=labels[each], **LOOKS[each]) for each in labels], 2)
     return figure
 
 
-LOOKS: dict[bool, dict[str, Any]] = {
-    many: {"color": colour, "marker": marker, "markersize": 3.6, "linestyle": ""}
-    for many, colour, marker in ((False, BLUE, "o"), (True, VERMILLION, "s"))
-}
-
-
 def compared(table: pd.DataFrame) -> pd.DataFrame:
-    """Return for each setting its sizes, whether its arm is MANY, and `ratio`, predicted over measured (NaN: none)."""
+    """Return for each setting its sizes and `ratio`, predicted over measured with its interval (NaN: not measured)."""
     found = []
-    groups = table.assign(many=table["arm"].eq(MANY)).groupby(["many", *critical.SETTING])
-    for (many, *key), part in groups:
+    for key, part in table.groupby(list(critical.SETTING)):
         n, d, s, n_samples, n_steps, center = (float(each) for each in np.array(key, dtype=float))
         told = predicted.critical(int(n), int(d), int(s), int(n_samples), int(n_steps), bool(center))
         seen = list(critical.measured(part).values())[-1]
         ratio = intervals.Mean(told / seen.value, told / seen.high, told / seen.low, seen.n_values)
-        sizes = dict(zip(critical.SETTING, key, strict=True))
-        found.append(sizes | {"many": bool(many), "predicted": told, "ratio": ratio})
+        found.append(dict(zip(critical.SETTING, key, strict=True)) | {"predicted": told, "ratio": ratio})
     if not found:
         raise ValueError("settings=0, but should be at least one finished simulation")
     return pd.DataFrame(found)

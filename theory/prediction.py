@@ -14,16 +14,22 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from theory.checks import FloatArray, at_least, cosine, frequency, require, shown, sparsity_within
+from theory.checks import FloatArray, cosine, count, frequency, one_frequency, open_share, sparsity_within, switch
 from theory.closed_forms import bias_to_frequency, frequency_to_bias
+from theory.prediction_drive import MOST_ACTIVE
 from theory.prediction_recursion import Model, alignments
 
-N_REPLICAS, N_RIVALS, N_SETS = 64, 1024, 4  # ours: nodes, and sets of instances of which one finds the critical p
+N_REPLICAS, N_RIVALS, N_SETS = 64, 1024, 4  # ours: nodes, and sets of instances
+N_ASKED = 8  # ours: sets that the critical p is asked of, from N_SETS on the same with their luck dealt anew
 ROUGH_REPLICAS, ROUGH_RIVALS, ROUGH_AT_ONCE = 16, 256, 6  # ours: nodes of the search for a bracket, and biases
 BIAS_STEP = 0.25  # ours: of the search; a band of learnability narrower than this may be missed
 FEW_FIRINGS = 10  # ours: below this expected number of firings for its feature, a neuron is not predicted
 NARROW = 0.3  # ours: of BIAS_STEP; a shorter bracket holds too few instances to tell a slope
-REFINEMENTS = 2  # ours: of a bracket of BIAS_STEP, where a straight line crosses; then a third line
+REFINEMENTS = 2  # ours: of a bracket of BIAS_STEP
+STEEP = (
+    0.5  # ours: rise of the share within a bracket, below which a straight line is close enough to ask the other sets
+)
+LARGEST, MOST_SAMPLES = 10**12, 10**24  # of n and d, and of N: rounding in the masses of starts, single precision
 
 
 def learnable_fraction(
@@ -40,7 +46,8 @@ def learnable_fraction(
     """Return the predicted share of features at which a neuron, started there, is still after T steps, in [0, 1].
 
     The arguments broadcast: n >= 2 features, d >= 1 dimensions, s in [1, n], p in (0, 0.5], N >= 1 samples, T >= 0, all
-    but p integers; `center` says whether the data are centred.  Still there: cosine with the feature above `threshold`.
+    but p whole numbers (n, d <= 1e12, s <= 4096, N <= 1e24); `center` says whether the data are centred.  Still there:
+    cosine with the feature above `threshold`.  T = 24 takes seconds, T = 100 half of a minute.
     A neuron that fires on no sample keeps its weight, so it counts as still there.
     Implements: PREDICTION.md (ours; exact in V, mean-field in H).  Raises ValueError for arguments out of range.
     """
@@ -69,7 +76,8 @@ def alignment_trajectory(
     Arguments and errors as in `learnable_fraction`.
     """
     model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
-    return np.asarray(_all_sets(model, target_frequency).mean(axis=1))
+    p = one_frequency("target_frequency", target_frequency)
+    return np.asarray(_all_sets(model, p).mean(axis=1))
 
 
 def learnable_by_step(
@@ -86,7 +94,7 @@ def learnable_by_step(
     """Return `learnable_fraction` after 0 .. T steps, (T + 1,), at the cost of one; arguments and errors as there."""
     tau = cosine("threshold", threshold)
     model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
-    p = float(frequency("target_frequency", target_frequency))
+    p = one_frequency("target_frequency", target_frequency)
     return np.array([_share_above(each, tau) for each in _all_sets(model, p)])
 
 
@@ -109,13 +117,12 @@ def critical_frequency(
     Other arguments and errors as in `learnable_fraction`; ValueError also for a level outside (0, 1) or another edge.
     """
     model, tau = model_of(n_features, d_model, sparsity, n_samples, n_steps, center), cosine("threshold", threshold)
-    wanted = at_least("level", level, 0)
-    require("level", wanted, (wanted > 0) & (wanted < 1), "in (0, 1)")
+    level = open_share("level", level)
     if edge not in ("upper", "lower"):
         raise ValueError(f"edge={edge!r}, but should be upper or lower")
 
     def share(bias: float, number: int) -> float:
-        nodes = model.nodes(N_REPLICAS, N_RIVALS, number=number, single=True)
+        nodes = model.nodes(N_REPLICAS, N_RIVALS, number=number % N_SETS, single=True).dealt(number // N_SETS)
         return _share_above(alignments(model, bias, nodes)[-1], tau)
 
     def rough(biases: FloatArray) -> FloatArray:
@@ -128,11 +135,14 @@ def critical_frequency(
     found = _first_crossing(lambda bias: share(bias, 0) - level, rough, inside, outside, (-level, 1 - level))
     if found is None:
         return math.nan
-    # The other sets are asked there alone: what they say on average moves it by the slope that the first set has.
-    bias, slope = found
-    others = [share(bias, number) - level for number in range(1, N_SETS)]
-    moved = -sum(others) / N_SETS / slope if slope else 0.0
-    return float(bias_to_frequency(bias + min(max(moved, -BIAS_STEP), BIAS_STEP)))
+    # The other sets are asked once, where those before them have the crossing; the slope is that of the first.
+    first, slope = found
+    places = [first]
+    for number in range(1, N_ASKED):
+        bias = sum(places) / len(places)
+        moved = (level - share(bias, number)) / slope if slope else 0.0
+        places.append(min(bias + min(max(moved, -BIAS_STEP), BIAS_STEP), 0.0))
+    return float(bias_to_frequency(sum(places) / N_ASKED))
 
 
 def _silent_bias(model: Model) -> float:
@@ -151,8 +161,9 @@ def _first_crossing(
 ) -> tuple[float, float] | None:
     """Return the bias nearest `start` at which `excess` goes from negative to 0, walking towards `end`, and its slope.
 
-    A rough walk finds a bracket, which the full nodes correct and narrow; but where the rough ones are all lost or all
-    kept, an excess of `ends`, they are believed.  None without a crossing, or when `excess` is not negative at `start`.
+    A rough walk finds a bracket, which the full nodes correct and, where it is steep, narrow; but where the rough ones
+    are all lost or all kept, an excess of `ends`, they are believed.  None without a crossing, or when `excess` is not
+    negative at `start`.
     """
     step = math.copysign(BIAS_STEP, end - start)
     n_steps = int(abs(end - start) / BIAS_STEP)
@@ -178,8 +189,10 @@ def _first_crossing(
         return None
     outer, inner = start + (k - 1) * step, start + k * step
     low, high = at(k - 1), at(k)
-    slope = (high - low) / (inner - outer)
+    slope = (high - low) / step
     for _ in range(REFINEMENTS):
+        if high - low < STEEP:
+            break
         middle = outer + (inner - outer) * min(max(low / (low - high), 0.1), 0.9)
         value = excess(middle)
         if value < 0:
@@ -191,22 +204,23 @@ def _first_crossing(
     return outer + (inner - outer) * low / (low - high), slope
 
 
-def model_of(n: object, d: object, s: object, n_samples: object, n_steps: object, center: object) -> Model:
+def model_of(
+    n: npt.ArrayLike,
+    d: npt.ArrayLike,
+    s: npt.ArrayLike,
+    n_samples: npt.ArrayLike,
+    n_steps: npt.ArrayLike,
+    center: object,
+    *,
+    least_d: int = 1,
+) -> Model:
     """Return the checked sizes; raises ValueError for arguments out of range."""
-    names = ("n_features", "d_model", "sparsity", "n_samples", "n_steps")
-    given = zip(names, (n, d, s, n_samples, n_steps), (2, 1, 1, 1, 0), strict=True)
-    n_features, d_model, sparsity, samples, steps = (_count(*each) for each in given)
+    n_features, d_model = count("n_features", n, 2, LARGEST), count("d_model", d, least_d, LARGEST)
+    sparsity = count("sparsity", s, 1)
     sparsity_within(sparsity, n_features)
-    if not isinstance(center, bool | np.bool_):
-        raise ValueError(f"center={center!r}, but should be True or False")
-    return Model(n_features, d_model, sparsity, samples, steps, bool(center))
-
-
-def _count(name: str, value: object, low: int) -> int:
-    number = at_least(name, np.asarray(value), low)
-    if number.ndim or not float(number).is_integer():
-        raise ValueError(f"{name}={value}, but should be an integer of at least {shown(low)}")
-    return int(number)
+    count("sparsity", s, 1, MOST_ACTIVE)  # beyond, the grid of projections is too coarse
+    samples, steps = count("n_samples", n_samples, 1, MOST_SAMPLES), count("n_steps", n_steps, 0)
+    return Model(n_features, d_model, sparsity, samples, steps, switch("center", center))
 
 
 def _all_sets(model: Model, target_frequency: float) -> FloatArray:

@@ -12,6 +12,7 @@ from scipy.special import gammaincinv, ndtri, pdtr
 from theory.checks import FloatArray
 
 OF_INSTANCES = ("overlap", "cooccurrence", "norm", "own_sampling", "occurrence")  # arrays (R, ...) of `Nodes`
+DEALT = {"norm": 1, "occurrence": 2, "own_sampling": 3, "cooccurrence": 5, "sampling": 7, "fresh": 11, "radius": 13}
 OF_STEPS = ("sampling", "fresh", "radius")  # arrays (T, R, ...)
 
 
@@ -46,6 +47,20 @@ class Nodes(NamedTuple):
     def single(self) -> Nodes:
         """Return the nodes in single precision, in which the recursion runs twice as fast; tables stay in double."""
         fields = {name: each.astype(np.float32) for name, each in self._asdict().items() if name != "start"}
+        return self._replace(**fields)
+
+    def dealt(self, times: int) -> Nodes:
+        """Return the nodes of a neuron at its feature with their luck dealt anew among the instances, not for 0.
+
+        Each kind of luck moves on by a number of places of its own in both halves, which stay mirror images: other
+        instances of the same spread, about as good as another set for half of its price.
+        """
+        half = len(self.norm) // 2
+        fields: dict[str, Any] = {}
+        for name, places in DEALT.items() if times else ():
+            turned = (np.arange(half) + times * places) % half
+            each, axis = getattr(self, name), name in OF_STEPS
+            fields[name] = np.take(each, np.concatenate([turned, half + turned]), axis=int(axis))
         return self._replace(**fields)
 
     def repeated(self, times: int) -> Nodes:

@@ -7,12 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from figure_helper import has, legend, panels, row, said
+from figure_helper import has, panels, row, said
 
 from figures import critical_check, predicted
-from figures.critical_check import MANY
 from simulations.experiments import critical_check as experiment
-from theory.prediction import critical_frequency
 
 SETTING = {"n_features": 64, "d_model": 48, "sparsity": 3, "n_samples": 6_400, "n_steps": 2, "center": True}
 
@@ -46,18 +44,15 @@ def test_the_ratio_is_predicted_over_measured_with_the_interval_turned_round() -
     assert math.log(pair["ratio"].high / pair["ratio"].value) == pytest.approx(12.706 * 0.05 * math.log(2), rel=1e-3)
 
 
-def test_errors_are_counted_by_setting_and_those_of_many_samples_apart() -> None:
+def test_errors_are_counted_by_setting() -> None:
     rows = simulated((0.9, 0.5, 0.1)) + simulated((0.8, 0.6, 0.4), d_model=32)
     rows += simulated((0.9, 0.8, 0.7), d_model=16)  # which does not pass a half
-    rows += [each | {"arm": MANY} for each in simulated((0.6, 0.4, 0.2), n_samples=64_000)]
     figure = critical_check.plot(pd.DataFrame(rows))
     text = " ".join(said(figure)).replace("\n", " ")
     rms = math.exp(math.sqrt((0.5 * math.log(2)) ** 2 / 2))
     assert f"within a factor of {rms:.2f} (rms)" in text and "2 settings, 2 datasets each" in text
     assert "mean 0.84, worst 0.71; 1 within 5%, 2 by their intervals" in text
-    assert len(legend(figure)) == 2 and has(panels(figure)[0], "within")
-    assert len(panels(figure)[0].get_yticks()) == 4
-    assert not critical_check.plot(pd.DataFrame(rows[:6])).legends
+    assert len(panels(figure)[0].get_yticks()) == 3 and has(panels(figure)[0], "within")
     with pytest.raises(ValueError, match="critical p=0, but should be measured"):
         critical_check.plot(pd.DataFrame(simulated((0.9, 0.8, 0.7))))
 
@@ -65,13 +60,9 @@ def test_errors_are_counted_by_setting_and_those_of_many_samples_apart() -> None
 def test_settings_are_the_first_of_the_sequence_and_p_what_theory_says() -> None:
     sequence = [experiment.setting(number) for number in range(25)]
     assert list(experiment.CRITICAL) == [each for each in sequence if each in experiment.CRITICAL]
-    assert len(set(sequence)) == 25 and set(experiment.MANY_SAMPLES.values()).isdisjoint(experiment.CRITICAL.values())
+    assert len(set(sequence)) == 25
     n, d, s, n_samples, n_steps, _ = (np.array(each) for each in zip(*sequence, strict=True))
     assert (d >= experiment.SMALLEST).all() and (d <= n).all() and set(s) <= set(experiment.SPARSITIES)
     assert set(n_samples // n) == set(experiment.RATIOS) and set(n_steps) == set(experiment.STEPS)
     # Three digits are kept; on another processor an outcome of 64 may turn, which moves p where a share falls slowly.
-    assert experiment.ask(1) == {sequence[0]: pytest.approx(experiment.CRITICAL[sequence[0]], rel=0.05)}
-    first, told = next(iter(experiment.MANY_SAMPLES.items()))
-    assert critical_frequency(*first[:5], center=first[5]) == pytest.approx(told, rel=0.05)
-    small = {each[:3] for each in experiment.CRITICAL if each[0] == 1_024 and each[1] < each[0] / 8}
-    assert {each[:3] for each in experiment.MANY_SAMPLES} == small
+    assert experiment.ask(1) == {sequence[0]: pytest.approx(experiment.CRITICAL[sequence[0]], rel=0.08)}
