@@ -51,22 +51,63 @@ def frequency(name: str, value: npt.ArrayLike) -> FloatArray:
     return values
 
 
-def small_constant(name: str, value: float) -> float:
-    """Return an epsilon or a zeta; raises ValueError unless it is one number in [0, 1), 0 being the limit."""
+def one_number(name: str, value: npt.ArrayLike) -> float:
+    """Return `value` as float; raises ValueError unless it is one finite number."""
     number = real(name, value)
     if number.ndim:
         raise ValueError(f"{name} has shape {number.shape}, but should be one number")
-    require(name, number, (number >= 0) & (number < 1), "in [0, 1)")
     return float(number)
+
+
+def count(name: str, value: npt.ArrayLike, low: int, most: int | None = None) -> int:
+    """Return `value` as int; raises ValueError unless it is one whole number, at least `low` and at most `most`."""
+    number = one_number(name, value)
+    if number < low or not number.is_integer():
+        raise ValueError(f"{name}={shown(number)}, but should be an integer of at least {low}")
+    if most is not None and number > most:
+        raise ValueError(f"{name}={shown(number)}, but should be at most {most:,}")
+    return int(np.asarray(value).item())
+
+
+def one_frequency(name: str, value: npt.ArrayLike) -> float:
+    """Return `value` as float; raises ValueError unless it is one number in (0, 0.5]."""
+    return float(frequency(name, one_number(name, value)))
+
+
+def open_share(name: str, value: npt.ArrayLike) -> float:
+    """Return a level or a target; raises ValueError unless it is one number in (0, 1)."""
+    number = one_number(name, value)
+    require(name, np.asarray(number), 0 < number < 1, "in (0, 1)")
+    return number
+
+
+def ratio(name: str, value: npt.ArrayLike) -> FloatArray:
+    """Return `value` as float64; raises ValueError unless every entry is above 0, in [1e-12, 1e12]."""
+    values = at_least(name, value, 0)
+    require(name, values, values > 0, "above 0")
+    require(name, values, (values >= 1e-12) & (values <= 1e12), "in [1e-12, 1e12]")
+    return values
+
+
+def switch(name: str, value: object) -> bool:
+    """Return a bool; raises ValueError for anything else."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}={value!r}, but should be True or False")
+    return bool(value)
+
+
+def small_constant(name: str, value: float) -> float:
+    """Return an epsilon or a zeta; raises ValueError unless it is one number in [0, 1), 0 being the limit."""
+    number = one_number(name, value)
+    require(name, np.asarray(number), 0 <= number < 1, "in [0, 1)")
+    return number
 
 
 def cosine(name: str, value: float) -> float:
     """Return a threshold on a signed cosine; raises ValueError unless it is one number in [-1, 1]."""
-    number = real(name, value)
-    if number.ndim:
-        raise ValueError(f"{name} has shape {number.shape}, but should be one number")
-    require(name, number, np.abs(number) <= 1, "in [-1, 1]")
-    return float(number)
+    number = one_number(name, value)
+    require(name, np.asarray(number), abs(number) <= 1, "in [-1, 1]")
+    return number
 
 
 def sparsity_within(sparsity: npt.ArrayLike, n_features: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

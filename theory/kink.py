@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from theory.checks import at_least, real
+from theory.checks import at_least, real, require
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 PLACES, PLACES_OF_TWO = 1_001, 201  # at which a kink is looked for: with slopes 1 and 0, and with two free slopes
@@ -21,7 +21,7 @@ def kink(x: npt.ArrayLike, y: npt.ArrayLike, side: npt.ArrayLike = 0) -> float:
 
     x (k,) positive, y (k,) positive; side (k,): 0, -1 where the value is at most y, 1 where it is at least y: such a
     value counts by how far the fit is on its wrong side.  Within the values: two known ones below, one above.  Ours.
-    Raises ValueError for other shapes, or an x or y that is not positive.
+    Raises ValueError for other shapes, another side, or an x or y that is not positive.
     """
     log_x, log_y, side = _checked(x, y, side)
     known = log_x[side == 0]
@@ -84,5 +84,6 @@ def _checked(x: npt.ArrayLike, y: npt.ArrayLike, side: npt.ArrayLike) -> tuple[A
     if x.ndim != 1 or x.shape != y.shape or not x.size:
         raise ValueError(f"x {x.shape} and y {y.shape}, but should have one shape (k,), k > 0")
     sides = np.broadcast_to(real("side", side), x.shape)
+    require("side", sides, np.isin(sides, (-1, 0, 1)), "-1, 0 or 1")
     order = np.argsort(x, kind="stable")
     return np.log(x[order]), np.log(y[order]), sides[order]

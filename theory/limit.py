@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from theory.checks import FloatArray, at_least, frequency, real, require
+from theory.checks import FloatArray, at_least, frequency, ratio, real, require
 from theory.closed_forms import frequency_to_bias
 from theory.prediction_drive import gaussian_drive, shared_drive
 
@@ -45,19 +45,18 @@ def first_step_cosine(
 ) -> FloatArray:
     """Return the cosine with its feature, after one step from it, as n -> infinity: delta > 0, s >= 1, p, nu > 0.
 
+    delta and nu are in [1e-12, 1e12].
     Implements: tan^2 theta_1 = {s delta [Gamma(1/s) - Gamma(0) + Gamma(1)/(nu s)] + 4 delta^2 (s-1)/(s nu)} /
     (2 delta + K_1)^2, K_1 = E y psi(y), Gamma(r) = E psi psi' at correlation r (ours), T = 1.
     For centred data: the mean of c, whose square is Gamma(0), is subtracted.
     Raises ValueError for arguments out of range.
     """
     delta, s, p, nu = np.broadcast_arrays(
-        at_least("d_per_feature", d_per_feature, 0),
+        ratio("d_per_feature", d_per_feature),
         at_least("sparsity", sparsity, 1),
         frequency("target_frequency", target_frequency),
-        at_least("samples_per_feature", samples_per_feature, 0),
+        ratio("samples_per_feature", samples_per_feature),
     )
-    require("d_per_feature", delta, delta > 0, "above 0")
-    require("samples_per_feature", nu, nu > 0, "above 0")
     cosine = np.empty(delta.shape)
     for place in np.ndindex(delta.shape):
         cosine[place] = _one_cosine(*(float(each[place]) for each in (delta, s, p, nu)))

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from theory.checks import FloatArray, at_least, cosine, frequency, require
+from theory.checks import FloatArray, cosine, count, one_frequency, one_number, ratio, switch
 from theory.closed_forms import bias_to_frequency, frequency_to_bias
-from theory.prediction_drive import Neuron, Population, period, shared_drive, spacing
+from theory.prediction_drive import MOST_ACTIVE, Neuron, Population, period, shared_drive, spacing
 from theory.prediction_nodes import spread
 
 N_NODES = 16_384  # ours: rivals; with four times as many the cosine moves by some 1e-4
@@ -45,17 +45,19 @@ def limit_trajectory(
 ) -> FloatArray:
     """Return the cosine with its feature after 0 .. T steps from it, (T + 1,): delta > 0, s >= 2, p, nu > 0, T >= 0.
 
+    delta and nu are in [1e-12, 1e12], s is at most 4096.
     `occurrence`: by how many standard deviations, 1 / sqrt(nu s), the feature is in more samples than the average one.
     `shells`: how far from the feature those that met it in samples, or met those, fire by themselves: 0 for
     nu >> sqrt(n), T for n -> infinity at fixed nu.  Implements: PREDICTION.md, section 6 (ours).
     Raises ValueError for arguments out of range.
     """
-    delta, nu = _above_0("d_per_feature", d_per_feature), _above_0("samples_per_feature", samples_per_feature)
-    s, n_steps = int(at_least("sparsity", sparsity, 2)), int(at_least("n_steps", n_steps, 0))
-    bias = float(frequency_to_bias(frequency("target_frequency", target_frequency)))
-    number = max(1 + occurrence / math.sqrt(nu * s), 0.0)
-    sizes = _Sizes(delta, nu, s, bool(center), _meetings(s, nu, int(at_least("shells", shells, 0)), number))
-    return _cosines(sizes, bias, n_steps)
+    delta = one_number("d_per_feature", ratio("d_per_feature", d_per_feature))
+    nu = one_number("samples_per_feature", ratio("samples_per_feature", samples_per_feature))
+    s, steps = count("sparsity", sparsity, 2, MOST_ACTIVE), count("n_steps", n_steps, 0)
+    bias = float(frequency_to_bias(one_frequency("target_frequency", target_frequency)))
+    number = max(1 + one_number("occurrence", occurrence) / math.sqrt(nu * s), 0.0)
+    sizes = _Sizes(delta, nu, s, switch("center", center), _meetings(s, nu, count("shells", shells, 0), number))
+    return _cosines(sizes, bias, steps)
 
 
 def limit_critical_frequency(
@@ -91,12 +93,6 @@ def limit_critical_frequency(
         middle = (low + high) / 2
         low, high = (middle, high) if kept(middle) else (low, middle)
     return float(bias_to_frequency((low + high) / 2))
-
-
-def _above_0(name: str, value: float) -> float:
-    number = at_least(name, value, 0)
-    require(name, number, number > 0, "above 0")
-    return float(number)
 
 
 def _meetings(s: int, nu: float, shells: int, number: float) -> FloatArray:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from theory.checks import at_least, require
+from theory.checks import open_share
+from theory.prediction import model_of
 from theory.recovery_prediction import Success, success, success_by_step
 
 SAMPLES_PER_FEATURE = 100  # ours: the ratio N/n at which the prediction was compared with simulations
 LONGEST = 5  # ours: steps; later ones cost and erode
 FIRINGS = (1.0, 2.5)  # ours: samples of each feature that fire at the start, p N s / n; with fewer luck is not Gaussian
 WIDTH_MARGIN = 2.0  # ours: the width is this many times the predicted one; PREDICTION.md says how often it held
+WIDEST = 10**12  # ours: neurons; a wider setting is no plan, and the theory is not calculated for it
 
 
 class Plan(NamedTuple):
@@ -39,11 +39,11 @@ def plan(
 
     N = 100 n; of a few p and T the cheapest is taken, and the width is doubled for safety.
     Other arguments as in `predicted_recovery_rate`.  Raises ValueError for arguments out of range, and when no setting
-    that was looked at reaches the target.
+    that was looked at reaches the target with WIDEST neurons.
     """
-    target = float(at_least("target_recovery", target_recovery, 0))
-    require("target_recovery", np.asarray(target), 0 < target < 1, "in (0, 1)")
-    n_samples = SAMPLES_PER_FEATURE * int(at_least("n_features", n_features, 2))
+    target = open_share("target_recovery", target_recovery)
+    n_features, d_model, sparsity, *_ = model_of(n_features, d_model, sparsity, 1, LONGEST, center)
+    n_samples = SAMPLES_PER_FEATURE * n_features
     frequencies = [firings / (SAMPLES_PER_FEATURE * sparsity) for firings in FIRINGS]
     candidates: list[tuple[int, int, float]] = []  # M T (cost), T, p
     longest: dict[float, Success] = {}
@@ -53,7 +53,7 @@ def plan(
         longest[p] = laws[-1]
         for step, law in enumerate(laws, start=1):
             width = WIDTH_MARGIN * law.width(target)
-            if math.isfinite(width):
+            if width <= WIDEST:
                 candidates.append((math.ceil(width) * step, step, p))
     for cost, step, p in sorted(candidates):
         # What `predict` says of it: at a shorter T the starts that matter are others.
@@ -63,6 +63,7 @@ def plan(
         if rate >= target:
             return Plan(p, step, n_samples, cost // step, rate)
     raise ValueError(
-        f"no plan: target_recovery={target} is predicted at no width for n_features={n_features}, d_model={d_model}, "
-        f"sparsity={sparsity}, center={center}, p of {frequencies}, up to {LONGEST} steps; lower the target"
+        f"no plan: target_recovery={target} is predicted at no width up to {WIDEST:,} for n_features={n_features}, "
+        f"d_model={d_model}, sparsity={sparsity}, center={center}, p of {frequencies}, up to {LONGEST} steps; "
+        "lower the target"
     )

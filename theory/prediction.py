@@ -26,9 +26,7 @@ BIAS_STEP = 0.25  # ours: of the search; a band of learnability narrower than th
 FEW_FIRINGS = 10  # ours: below this expected number of firings for its feature, a neuron is not predicted
 NARROW = 0.3  # ours: of BIAS_STEP; a shorter bracket holds too few instances to tell a slope
 REFINEMENTS = 2  # ours: of a bracket of BIAS_STEP
-STEEP = (
-    0.5  # ours: rise of the share within a bracket, below which a straight line is close enough to ask the other sets
-)
+STEEP = 0.5  # ours: rise of the share within a bracket, below which a straight line is close enough
 LARGEST, MOST_SAMPLES = 10**12, 10**24  # of n and d, and of N: rounding in the masses of starts, single precision
 
 

@@ -18,6 +18,7 @@ from theory.checks import FloatArray, at_least, real
 LOWEST, N_CELLS = -96, 320
 SHORT, LONG, FEW = 256, 384, 6
 FIRST = {SHORT: -96, LONG: -176}
+MOST_ACTIVE = 4096  # s of which the grid's cells are fine enough: E psi errs by 0.4 % there, by 11 % at 10,000
 SMALLEST = 1e-15  # of a mass that is more than an error of rounding
 Bias = float | FloatArray
 LEGENDRE = np.polynomial.legendre.leggauss(40)

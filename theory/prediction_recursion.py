@@ -62,7 +62,8 @@ class Sampling:
             shared *= np.minimum(mean, mean_before)
             shared *= 2 * self.scale
             shared += np.minimum(square, square_before)
-            shared /= np.maximum(np.sqrt(square * square_before), tiny)
+            with np.errstate(over="ignore"):  # where luck of one of the steps has no size: clipped, and not heard
+                shared /= np.maximum(np.sqrt(square * square_before), tiny)
             shared = np.clip(shared, 0, 1, out=shared)
             shared *= equal[:, None]
             luck = shared * luck_before + np.sqrt(1 - shared * shared) * luck

@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from theory.checks import frequency, real, shown, sparsity_within
-
-
-def _one_number(name: str, value: Any) -> float:
-    number = real(name, value)
-    if number.ndim:
-        raise ValueError(f"{name} has shape {number.shape}, but should be one number")
-    return float(number)
-
-
-def _count(name: str, value: Any, low: int) -> int:
-    number = _one_number(name, value)
-    if number < low or not number.is_integer():
-        raise ValueError(f"{name}={shown(number)}, but should be an integer of at least {low}")
-    return int(value)
+from theory.checks import count, frequency, one_number, sparsity_within
 
 
 @dataclass(frozen=True)
@@ -42,9 +27,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         for name, low in (("n_features", 2), ("d_model", 1), ("n_neurons", 1)):
-            object.__setattr__(self, name, _count(name, getattr(self, name), low))
+            object.__setattr__(self, name, count(name, getattr(self, name), low))
         for name in ("sparsity", "target_frequency"):
-            object.__setattr__(self, name, _one_number(name, getattr(self, name)))
+            object.__setattr__(self, name, one_number(name, getattr(self, name)))
         sparsity_within(self.sparsity, self.n_features)
         frequency("target_frequency", self.target_frequency)
 

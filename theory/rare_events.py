@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincinv, gammaln
 
-from theory.checks import FloatArray, at_least, real, require
+from theory.checks import FloatArray, at_least, open_share, real, require
 
 SMALLEST_TAIL = 1e-280  # below it the incomplete beta function loses digits, then underflows
 SERIES_TERMS = 12
@@ -110,8 +110,7 @@ def log_required_width(
     For equal P_i it is log( log(1 - target) / log(1 - P) ), closed; otherwise the root of the curve, which lies
     between those of the likeliest and of the rarest feature that is needed.  Raises ValueError as `recovery_curve`.
     """
-    target = float(real("target_recovery", target_recovery))
-    require("target_recovery", np.asarray(target), 0 < target < 1, "in (0, 1)")
+    target = open_share("target_recovery", target_recovery)
     rate, share = _log_rate(log_probability), _shares(log_probability, weights)
     rate, share = rate[share > 0], share[share > 0]
     reached = float(share[rate > -np.inf].sum())
@@ -144,9 +143,10 @@ def log_required_probability(log_width: npt.ArrayLike, target_recovery: float) -
     """Return log P at which a width M >= 1 recovers a share `target_recovery` of equal features.
 
     Implements: P = 1 - (1 - target)^(1/M), the closed inverse of the recovery curve in P.
+    Raises ValueError unless the target is in (0, 1) and every log M at least 0.
     """
-    log_m = np.asarray(log_width, dtype=np.float64)
-    rate = np.log(-np.log1p(-target_recovery)) - log_m
+    log_m = at_least("log_width", log_width, 0)
+    rate = np.log(-np.log1p(-open_share("target_recovery", target_recovery))) - log_m
     # log(1 - exp(-r)) for r = exp(rate): log r - r/2 + r^2/24 to the last digit below r = 1e-4.
     r = np.exp(rate)
     with np.errstate(divide="ignore"):

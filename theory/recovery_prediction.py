@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from theory.checks import FloatArray, at_least, cosine, frequency, require
+from theory.checks import FloatArray, at_least, cosine, one_frequency, open_share, require
 from theory.closed_forms import frequency_to_bias
 from theory.prediction import critical_frequency, learnable_fraction, model_of
-from theory.rare_events import log_required_width, recovery_curve
+from theory.prediction_recursion import Model
+from theory.rare_events import log_required_width, log_tail, recovery_curve
 from theory.starts import outcomes_where_it_matters
-from theory.success_mixture import abilities, at_most_one
+from theory.success_mixture import abilities, at_most
 
 
 class Prediction(NamedTuple):
@@ -38,7 +39,7 @@ class Success(NamedTuple):
     weight: FloatArray
 
     def mean(self) -> float:
-        """Return E P_i, at most 1/n."""
+        """Return E P_i."""
         return float(np.exp(self.log_probability) @ self.weight)
 
     def recovery_rate(self, n_neurons: npt.ArrayLike) -> FloatArray:
@@ -65,7 +66,8 @@ def predicted_recovery_rate(
 ) -> FloatArray:
     """Return the predicted share of features that M random neurons recover, in [0, 1], in the shape of `n_neurons`.
 
-    n >= 2, d >= 2, s in [1, n], p in (0, 0.5], N >= 1, T >= 0, M >= 1.  A curve over M costs as much as one value.
+    n >= 2, d >= 2, s in [1, n], p in (0, 0.5], N >= 1, T >= 0, M >= 1, tau = `threshold` in [0, 1]; the largest n, d, s
+    and N are those of `learnable_fraction`.  A curve over M costs as much as one value; T = 24 takes seconds.
     Implements: FRR(M) = E_i [1 - (1-P_i)^M], P_i = integral of pi_i(c) f_d(c) dc (ours; DESIGN section 7.2 without
     simulation, PREDICTION.md section 4).  Raises ValueError for arguments out of range.
     """
@@ -87,7 +89,8 @@ def success_probability(
 ) -> float:
     """Return the predicted chance that a random neuron learns a given feature: the mean of P_i over features.
 
-    Arguments and errors as in `predicted_recovery_rate`; 0 below 1e-300.
+    Arguments and errors as in `predicted_recovery_rate`; 0 where no start that was looked at succeeds.  Exact at T = 0.
+    Below 1e-12 it says little where neurons hardly move (few samples, p next to 0).
     """
     sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
     return success(*sizes, center=center, threshold=threshold).mean()
@@ -109,7 +112,7 @@ def required_width(
 
     Other arguments and errors as in `predicted_recovery_rate`.
     """
-    require("target_recovery", np.asarray(target_recovery, float), 0 < target_recovery < 1, "in (0, 1)")
+    target_recovery = open_share("target_recovery", target_recovery)
     sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
     return success(*sizes, center=center, threshold=threshold).width(target_recovery)
 
@@ -128,7 +131,7 @@ def predict(
     target_recovery: float = 0.95,
 ) -> Prediction:
     """Return all that the theory predicts of one setting; arguments and errors as in the functions of these names."""
-    require("target_recovery", np.asarray(target_recovery, float), 0 < target_recovery < 1, "in (0, 1)")
+    target_recovery = open_share("target_recovery", target_recovery)
     at_least("n_neurons", n_neurons, 1)
     sizes, rest = (n_features, d_model, sparsity), (n_samples, n_steps)
     found = success(*sizes, target_frequency, *rest, center=center, threshold=threshold)
@@ -155,7 +158,7 @@ def success(
     """Return the law of P_i over features; arguments and errors as in `predicted_recovery_rate`."""
     sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
     trial = _trial(*sizes, center=center, threshold=threshold)
-    return trial.success(n_steps)
+    return trial.success(trial.model.n_steps)
 
 
 def success_by_step(
@@ -175,24 +178,29 @@ def success_by_step(
     """
     sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
     trial = _trial(*sizes, center=center, threshold=threshold)
-    return [trial.success(step) for step in range(n_steps + 1)]
+    return [trial.success(step) for step in range(trial.model.n_steps + 1)]
 
 
 class _Trial(NamedTuple):
     """Outcomes of starts: log mass of the strata (S,), starts in each (S, R), successes after 0 .. T (T + 1, S, R)."""
 
-    n_features: int
+    model: Model
+    threshold: float
     log_mass: FloatArray
     starts: FloatArray
     successes: FloatArray
 
     def success(self, step: int) -> Success:
-        """Return the law of P_i after that many steps."""
+        """Return the law of P_i after that many steps: before the first it is chance, exactly."""
+        n, d = self.model.n_features, self.model.d_model
+        if step == 0:
+            return Success(np.atleast_1d(log_tail(self.threshold, d)), np.ones(1))
         successes = self.successes[step]
         if not successes.any():
             return Success(np.array([-np.inf]), np.ones(1))
         law = abilities(successes, self.starts)
-        log_chance = at_most_one(law.log_chance(self.log_mass), law.weight, self.n_features)
+        most = 1 + (n - 1) * math.exp(log_tail(self.threshold, d))
+        log_chance = at_most(law.log_chance(self.log_mass), law.weight, n, most)
         return Success(np.minimum(log_chance, 0.0), law.weight)
 
 
@@ -207,8 +215,8 @@ def _trial(
     center: bool,
     threshold: float,
 ) -> _Trial:
-    at_least("d_model", d_model, 2)
     tau = cosine("threshold", threshold)
-    bias = float(frequency_to_bias(frequency("target_frequency", target_frequency)))
-    model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
-    return _Trial(model.n_features, *outcomes_where_it_matters(model, bias, tau))
+    require("threshold", np.asarray(tau), tau >= 0, "in [0, 1]")
+    bias = float(frequency_to_bias(one_frequency("target_frequency", target_frequency)))
+    model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center, least_d=2)
+    return _Trial(model, tau, *outcomes_where_it_matters(model, bias, tau))

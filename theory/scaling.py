@@ -29,10 +29,13 @@ def fit_slope(x: npt.ArrayLike, y: npt.ArrayLike, errors: npt.ArrayLike | None =
     `errors` its scale is that of the residuals.  With `errors` (k,), the standard errors of y, weights are their
     inverse squares and the scale is theirs, times Birge's ratio sqrt(chi^2 / (k - 2)) where the points scatter more: it
     covers at least as often as it says, whatever one factor the errors are too small by.  Unknown for a single x.
-    Points have to be independent draws.  Raises ValueError for values that are not finite or errors not positive.
+    Points have to be independent draws.  Raises ValueError for other shapes, values that are not finite or errors not
+    positive.
     """
     x, y = real("x", x), real("y", y)
     spread = np.ones_like(x) if errors is None else at_least("errors", errors, np.finfo(float).tiny)
+    if x.ndim != 1 or not x.shape == y.shape == spread.shape:
+        raise ValueError(f"x {x.shape}, y {y.shape} and errors {spread.shape}, but should have one shape (k,)")
     if x.size < 3 or np.ptp(x) == 0:
         return Slope(math.nan)
     weight = spread**-2.0

@@ -72,7 +72,10 @@ def _hats(n_strata: int) -> FloatArray:
     return np.asarray(np.maximum(1 - np.abs(place[:, None] - np.arange(min(N_KNOTS, n_strata))), 0))
 
 
-def at_most_one(log_chance: FloatArray, weight: FloatArray, n_features: int) -> FloatArray:
-    """Return log P scaled down to sum_i P_i <= 1 over the n features: a neuron ends on one of them at most."""
+def at_most(log_chance: FloatArray, weight: FloatArray, n_features: int, most: float) -> FloatArray:
+    """Return log P scaled down to sum_i P_i <= `most` over the n features: the number of them that a neuron is within.
+
+    That is 1, the feature on which it ends, and those that are within tau of it by chance.
+    """
     log_sum = float(np.logaddexp.reduce(log_chance + np.log(weight))) + math.log(n_features)
-    return log_chance - max(log_sum, 0.0)
+    return log_chance - max(log_sum - math.log(most), 0.0)

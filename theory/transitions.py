@@ -65,6 +65,8 @@ def crossing_error(
         return math.nan
     (left, right), (start, end) = found.log_x, found.values
     error = at_least("errors", errors, 0)
+    if error.shape != np.shape(y):
+        raise ValueError(f"errors {error.shape}, but should have the shape of y, {np.shape(y)}")
     weight = np.ones_like(error) if weights is None else at_least("weights", weights, np.finfo(float).tiny)
     pooled = [float(np.hypot.reduce(weight[run] * error[run]) / weight[run].sum()) for run in found.runs]
     slopes = np.array([end - level, level - start]) * (right - left) / (end - start) ** 2

@@ -63,6 +63,7 @@ def test_lines_have_the_answer_first(capsys: pytest.CaptureFixture[str]) -> None
         (["--seed", "1"], "seed is given"),
         (["--normalize"], "normalize is given"),
         (["--sparsity", "300"], "sparsity=300, but should be in [1, n_features=256]"),
+        (["--n-features", "9999", "--sparsity", "5000"], "sparsity=5000, but should be at most 4,096"),
         (["--target-recovery", "1"], "target_recovery=1.0"),
         (["--sparsty", "3"], "did you mean --sparsity"),
     ],

@@ -64,5 +64,7 @@ def test_order_does_not_matter_and_bad_values_are_refused() -> None:
     assert bend(D[order], p[order], side[order]) == bend(D, p, side)
     with pytest.raises(ValueError, match="x=0"):
         kink([0, 1, 2], [1, 1, 1])
+    with pytest.raises(ValueError, match="side=5, but should be -1, 0 or 1"):
+        kink([1, 2, 3, 4], [1, 2, 3, 3], [0, 0, 5, 0])
     with pytest.raises(ValueError, match="one shape"):
         bend([1, 2, 3], [1, 2])

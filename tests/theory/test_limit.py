@@ -68,5 +68,10 @@ def test_orderings_and_errors() -> None:
     assert first_step_cosine(0.5, 3, 0.02, 10) < first_step_cosine(0.5, 3, 0.02, 1000)
     with pytest.raises(ValueError, match="d_per_feature=0, but should be above 0"):
         first_step_cosine(0.0, 3, 0.02, 100)
+    for delta, nu in ((1e-300, 1.0), (1e300, 1.0), (0.5, 1e-300)):  # squares of these are no numbers
+        with pytest.raises(ValueError, match=r"per_feature=.*, but should be in \[1e-12, 1e12\]"):
+            first_step_cosine(delta, 3, 0.02, nu)
+    ends = first_step_cosine([[1e-12], [1e12]], [[[1]], [[1e9]]], 1e-300, [1e-12, 1.0, 1e12])
+    assert ((ends >= 0) & (ends <= 1)).all()
     with pytest.raises(ValueError, match=r"correlation=2, but should be in \[-1, 1\]"):
         drive_product(2.0, -1.0)

@@ -108,7 +108,14 @@ def test_orderings_and_errors() -> None:
     assert math.isnan(limit_critical_frequency(0.5, 3, 100, 0))
     for change, message in (
         ({"d_per_feature": 0.0}, "d_per_feature=0, but should be above 0"),
-        ({"sparsity": 1}, "sparsity=1, but should be at least 2"),
+        ({"d_per_feature": 1e13}, r"d_per_feature=10000000000000, but should be in \[1e-12, 1e12\]"),
+        ({"d_per_feature": [0.5, 1.0]}, "d_per_feature has shape"),
+        ({"sparsity": 1}, "sparsity=1, but should be an integer of at least 2"),
+        ({"sparsity": 2.5}, "sparsity=2.5, but should be an integer of at least 2"),
+        ({"n_steps": 1.5}, "n_steps=1.5, but should be an integer of at least 0"),
+        ({"shells": 1.5}, "shells=1.5, but should be an integer of at least 0"),
+        ({"occurrence": math.nan}, "occurrence=nan, but should be a finite number"),
+        ({"center": "no"}, "center='no', but should be True or False"),
         ({"target_frequency": 0.6}, "target_frequency=0.6"),
         ({"samples_per_feature": math.inf}, "samples_per_feature=inf"),
     ):

@@ -145,6 +145,8 @@ def test_closed_forms_invert_each_other(depth: float, target: float) -> None:
         (lambda: cosine_of_tail(0.1, 3), "log_probability=0.1"),
         (lambda: recovery_curve([0.2], 1.0), "at most 0"),
         (lambda: recovery_curve([-1.0, -2.0], 1.0, [0.5, 0.6]), "weights"),
+        (lambda: log_required_probability(5.0, 1.0), r"target_recovery=1, but should be in \(0, 1\)"),
+        (lambda: log_required_probability([-1.0], 0.5), "log_width=-1, but should be at least 0"),
         (lambda: log_required_width([-1.0], 1.0), r"target_recovery=1, but should be in \(0, 1\)"),
     ],
 )

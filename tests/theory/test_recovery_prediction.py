@@ -8,7 +8,7 @@ from statistics_helper import assert_z, seed_of
 
 from simulations.runs.cell import Cell, run_cell
 from theory import starts
-from theory.closed_forms import cap_probability
+from theory.closed_forms import cap_probability, frequency_to_bias
 from theory.plan import plan
 from theory.prediction_frame import Frame
 from theory.prediction_nodes import Start, make_nodes
@@ -111,10 +111,41 @@ def test_half_of_what_later_steps_draw_is_common_to_the_starts_of_a_feature() ->
     np.testing.assert_array_equal(first.overlap, second.overlap)
 
 
-def test_before_the_first_step_it_is_chance() -> None:
-    # One stratum of 28 is cut by tau: of its mass, which dominates, 37 places count the part beyond.
-    found = success_probability(64, 8, 3, 0.01, 6400, 0)
-    assert found == pytest.approx(float(cap_probability(8, 0.9)), rel=0.2)
+@pytest.mark.parametrize(("d", "tau"), [(2, 0.3), (8, 0.9), (32, 0.95), (256, 0.9), (64, 0.0)])
+def test_before_the_first_step_it_is_chance(d: int, tau: float) -> None:
+    # Logs of gamma functions of d/2, up to 500, lose three digits of their sixteen.
+    chance = pytest.approx(float(cap_probability(d, tau)), rel=1e-10, abs=0)
+    assert success_probability(64, d, 3, 0.01, 6400, 0, threshold=tau) == chance
+    assert success_by_step(64, d, 3, 0.01, 6400, 1, threshold=tau)[0].mean() == chance
+
+
+@pytest.mark.parametrize("d", [3, 4, 8])
+def test_neurons_that_fire_on_no_sample_recover_what_chance_does(d: int) -> None:
+    """One sample, p = 1e-9: at d = 3 a neuron is within tau of 3.2 of 64 features at once, at d = 4 of 1.2."""
+    found = success_probability(64, d, 3, 1e-9, 1, 2)
+    # One stratum of 32 is cut by tau: of its mass, which dominates, 32 places count the part beyond.
+    assert found == pytest.approx(float(cap_probability(d, 0.9)), rel=0.2)
+
+
+def test_where_features_crowd_a_neuron_is_within_tau_of_several() -> None:
+    """w <- g / |g| with X itself, 64 features in four dimensions: so many are within 0.9 of a neuron in the end."""
+    n, d, s, p, n_samples, n_steps = 64, 4, 3, 0.02, 6400, 3
+    rng, counts, b = np.random.default_rng(seed_of("crowd")), [], float(frequency_to_bias(p))
+    for _ in range(6):
+        V = rng.standard_normal((n, d))
+        X = V[rng.random((n_samples, n)).argsort(axis=1)[:, :s]].sum(axis=1) / math.sqrt(s)
+        X -= X.mean(axis=0)
+        W = rng.standard_normal((200, d))
+        W /= np.linalg.norm(W, axis=1, keepdims=True)
+        for _ in range(n_steps):
+            y = X @ W.T
+            g = np.where(y > -b, 2 * y + b, 0.0).T @ X
+            W = g / np.linalg.norm(g, axis=1, keepdims=True)
+        cosines = V / np.linalg.norm(V, axis=1, keepdims=True) @ W.T
+        counts.append(float((cosines > 0.9).sum(axis=0).mean()))
+    assert np.mean(counts) > 2  # measured 2.5 with other draws, 0.05 of standard error
+    found = n * success_probability(n, d, s, p, n_samples, n_steps, center=True)
+    assert found == pytest.approx(np.mean(counts), rel=0.4)  # mean-field: neurons between features are left out
 
 
 def test_one_curve_and_its_inverse() -> None:
@@ -155,10 +186,16 @@ def test_agrees_with_the_algorithm(center: bool) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"d_model": 1}, "d_model=1, but should be at least 2"),
+        ({"d_model": 1}, "d_model=1, but should be an integer of at least 2"),
         ({"n_neurons": 0}, "n_neurons=0, but should be at least 1"),
         ({"target_frequency": 0.6}, r"target_frequency=0.6, but should be in \(0, 0.5\]"),
         ({"target_recovery": 1.0}, r"target_recovery=1, but should be in \(0, 1\)"),
+        ({"target_recovery": "0.5"}, "target_recovery='0.5', but should be a finite number"),
+        ({"target_recovery": [0.5, 0.9]}, r"target_recovery has shape \(2,\), but should be one number"),
+        ({"target_frequency": [0.1, 0.2]}, r"target_frequency has shape \(2,\), but should be one number"),
+        ({"threshold": -0.5}, r"threshold=-0.5, but should be in \[0, 1\]"),
+        ({"n_features": 10**13}, "n_features=10000000000000, but should be at most 1,000,000,000,000"),
+        ({"n_features": 9_999, "sparsity": 5_000}, "sparsity=5000, but should be at most 4,096"),
     ],
 )
 def test_bad_arguments(change: dict, message: str) -> None:
@@ -192,12 +229,34 @@ def test_a_node_of_many_rivals_sums_independent_ones() -> None:
 
 @pytest.mark.parametrize("sizes", [(128, 64, 3), (64, 64, 4)])  # of the second the first candidate is refused
 def test_plan_is_a_setting_that_reaches_its_target(sizes: tuple[int, int, int]) -> None:
-    found = plan(*sizes, 0.8)
+    found = plan(*np.array(sizes, np.uint8), 0.8)  # of which 100 n would overflow
     assert found.n_samples == 100 * sizes[0] and 1 <= found.n_steps <= 6
     assert found.predicted_recovery_rate >= 0.8
     asked = (*sizes, found.target_frequency, found.n_samples, found.n_steps, found.n_neurons)
     again = predicted_recovery_rate(*asked, center=True)
     assert again == pytest.approx(found.predicted_recovery_rate, rel=1e-13)
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, np.int8, np.array])
+def test_whole_numbers_of_any_kind_are_the_same(kind: type) -> None:
+    sizes = [kind(each) for each in (30, 20, 3, 100, 2)]
+    expected = predict(30, 20, 3, 0.01, 100, 2, 50)
+    assert predict(*sizes[:3], 0.01, *sizes[3:], 50) == expected
+    assert len(success_by_step(*sizes[:3], 0.01, *sizes[3:])) == 3
+
+
+def test_answers_are_the_callers_own() -> None:
+    first = success(**SETTING)
+    kept = first.log_probability.copy()
+    first.log_probability[:] = 0
+    first.weight[:] = 0
+    success(**(SETTING | {"n_features": 100}))
+    np.testing.assert_array_equal(success(**SETTING).log_probability, kept)
+
+
+def test_no_plan_has_more_neurons_than_the_theory_is_asked_for() -> None:
+    with pytest.raises(ValueError, match=r"at no width up to 1,000,000,000,000 .* sparsity=64"):
+        plan(64, 48, 64, 0.8)  # all features in every sample: nothing but chance, 5e18 neurons
 
 
 def test_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +266,9 @@ def test_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         plan(128, 16, 8)
     with pytest.raises(ValueError, match=r"target_recovery=1, but should be in \(0, 1\)"):
         plan(128, 16, 8, 1.0)
+    for sparsity in ("3", [3, 4], 0, math.inf):
+        with pytest.raises(ValueError, match="sparsity"):
+            plan(128, 16, sparsity)
 
 
 def test_every_rival_is_single_up_to_512_features(monkeypatch: pytest.MonkeyPatch) -> None:

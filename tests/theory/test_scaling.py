@@ -55,6 +55,8 @@ def test_a_slope_that_nothing_tells_is_unknown() -> None:
     assert math.isnan(fit_slope([1, 2], [1, 2]).value)
     assert math.isnan(fit_slope([1, 2], [1, 2], [1, 1]).value)
     assert math.isnan(fit_slope([2, 2, 2], [1, 2, 3]).value)
+    with pytest.raises(ValueError, match="should have one shape"):
+        fit_slope([1, 2, 3], [1, 2, 3], [1, 1])
     with pytest.raises(ValueError, match="errors=0"):
         fit_slope([1, 2, 3], [1, 2, 3], [1, 0, 1])
 

@@ -6,10 +6,11 @@ from scipy import stats
 from scipy.special import expit
 from statistics_helper import seed_of
 
+from theory.prediction_recursion import Model
 from theory.rare_events import log_tail, recovery_curve
 from theory.recovery_prediction import _Trial
 from theory.starts import strata
-from theory.success_mixture import Abilities, abilities, at_most_one
+from theory.success_mixture import Abilities, abilities, at_most
 
 EDGES, N_INSTANCES, N_STARTS = np.linspace(1.0, 7.0, 32), 128, 8
 
@@ -65,10 +66,11 @@ def test_a_stratum_without_success_adds_nothing() -> None:
     np.testing.assert_allclose(chance @ law.weight, 0.02, rtol=1e-3)
 
 
-def test_at_most_one_feature_a_neuron() -> None:
+def test_at_most_so_many_features_a_neuron() -> None:
     weight = np.full(8, 1 / 8)
-    np.testing.assert_allclose(np.exp(at_most_one(np.log(np.full(8, 0.1)), weight, 40)), 1 / 40, rtol=1e-12)
-    np.testing.assert_array_equal(at_most_one(np.log(np.full(8, 0.01)), weight, 40), np.log(0.01))
+    np.testing.assert_allclose(np.exp(at_most(np.log(np.full(8, 0.1)), weight, 40, 1.0)), 1 / 40, rtol=1e-12)
+    np.testing.assert_array_equal(at_most(np.log(np.full(8, 0.01)), weight, 40, 1.0), np.log(0.01))
+    np.testing.assert_allclose(np.exp(at_most(np.log(np.full(8, 0.1)), weight, 40, 2.5)), 2.5 / 40, rtol=1e-12)
 
 
 def test_a_chance_is_the_sum_over_the_strata() -> None:
@@ -82,9 +84,9 @@ def test_what_succeeds_in_the_last_stratum_alone_has_its_mass() -> None:
     """All starts beyond u = 5 end on the feature and no others do: E P is the chance of such a start."""
     edges, d = np.linspace(3.0, 5.0, 5), 200
     starts = np.full((5, N_INSTANCES), 2.0)
-    ended = np.zeros((1, *starts.shape))
-    ended[:, -1] = 2
-    found = _Trial(100, strata(edges, d)[0], starts, ended).success(0)
+    ended = np.zeros((2, *starts.shape))
+    ended[1, -1] = 2
+    found = _Trial(Model(100, d, 3, 10, 1, True), 0.9, strata(edges, d)[0], starts, ended).success(1)
     # Within what 256 starts without success leave open: half a success in each of the other strata, of at most 1,500
     # times the mass, is no more than the prior lets it be; EM has brought it to 1e-3.
     assert found.mean() == pytest.approx(float(np.exp(log_tail(5 / np.sqrt(d), d))), rel=0.05)

@@ -48,6 +48,9 @@ def test_the_error_of_a_crossing_by_hand() -> None:
     assert crossing_error([1, 100], [1, 0], [0, e], 0.75) == pytest.approx(math.log(100) * e / 4)
     assert crossing_error([1, 100], [0, 1], [0, e], 0.75, falling=False) == pytest.approx(math.log(100) * e * 3 / 4)
     assert math.isnan(crossing_error([1, 2], [1, 1], [e, e]))
+    for errors in (0.1, [0.1, 0.1, 0.1]):
+        with pytest.raises(ValueError, match="should have the shape of y"):
+            crossing_error([1, 2], [1, 0], errors)
     with pytest.raises(ValueError, match="errors=-1"):
         crossing_error([1, 2], [1, 0], [-1, 0])
 
