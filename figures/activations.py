@@ -21,7 +21,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     free = ("target_frequency", "center")
     results = ("feature_recovery_rate",)
     table = checks.prepare(rows, free=free, needs=("target_frequency",), results=results, by_arm=True)
-    figure, axes = curves.panel("target frequency $p$", logarithmic=True)
+    figure, axes = curves.panel("target frequency $p$", logarithmic=True, height=3.4)
     both = len(table["center"].unique()) > 1
     arms = list(table["arm"].unique())
     for (name, center), part in table[table["status"] == "ok"].groupby(["arm", "center"], sort=False):
@@ -32,12 +32,16 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.axvline(1 / table["n_features"].iloc[0], color="0.5", linewidth=0.8, linestyle=":", label="$1/n$")
     legend_below(figure, axes.get_legend_handles_labels()[0], 2)
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
-    heading(figure, "Is recovery the same with every activation?", checks.title(sizes, _answer(table)))
+    heading(figure, f"Is recovery the same with every activation?{_answer(table)}", sizes)
     return figure
 
 
 def _answer(table: pd.DataFrame) -> str:
-    """Return the recovery of each activation at its best p, mean over seeds."""
+    """Return the recovery of each activation at its best p, and how far apart two are at one p, means over seeds."""
     means = table.groupby(["arm", "center", "target_frequency"])["feature_recovery_rate"].mean().dropna()
     best = means.groupby("arm", sort=False).max()
-    return "at the best $p$: " + " / ".join(f"{name} {each:.2f}" for name, each in best.items()) if len(best) else ""
+    if best.empty:
+        return ""
+    at_one = means.groupby(["center", "target_frequency"])
+    told = ", ".join(f"{name} {each:.2f}" for name, each in best.items())
+    return f" At its best p {told}; at one p they differ by up to {(at_one.max() - at_one.min()).max():.2f}"

@@ -28,6 +28,7 @@ FREE = (
     *("learning_rate", "schedule", "optimizer", "weight_decay", "batch_size", "n_evaluations", "k"),
 )
 APART = 0.17  # of the methods of a world, in lines
+HARDER = "6 active features"  # a world that breaks nothing
 
 
 @styled
@@ -43,7 +44,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     methods, worlds = list(dict.fromkeys(table["method"])), list(dict.fromkeys(table["world"]))
     figure = new_figure(DOUBLE_COLUMN, 1.2 + 0.3 * len(worlds))
     axes = figure.subplots()
-    kept = {}
+    kept, broken = {}, [world for world in worlds[1:] if world != HARDER]
     for k, (method, (marker, colour)) in enumerate(zip(methods, LOOKS, strict=False)):
         own = table[table["method"] == method]
         means = {world: intervals.mean(own.loc[own["world"] == world, RECOVERED], 0, 1) for world in worlds}
@@ -53,17 +54,18 @@ def plot(rows: pd.DataFrame) -> Figure:
             axes.plot([means[world].value], [y], marker=marker, color=colour, markersize=3.6, linestyle="")
             intervals.bar(axes, means[world], y, color=colour)
         reference = means[worlds[0]].value
-        kept[method] = sum(each.value >= 0.9 * reference for each in means.values()) - 1
+        kept[method] = sum(means[world].value >= 0.9 * reference for world in broken)
     axes.set(ylim=(len(worlds) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel="feature recovery rate (cosine > 0.9)")
-    axes.set_yticks(range(len(worlds)), worlds)
+    axes.set_yticks(range(len(worlds)), [f"{each} (breaks nothing)" if each == HARDER else each for each in worlds])
     open_axes(axes, "x")
     handles = [
         Line2D([], [], linestyle="", marker=marker, color=colour, markersize=4, label=method)
         for method, (marker, colour) in zip(methods, LOOKS, strict=False)
     ]
     legend_below(figure, handles, 4)
-    answer = [f"{method} keeps nine tenths in {count}" for method, count in kept.items()]
+    answer = ", ".join(f"{method} in {count}" for method, count in kept.items())
     sizes = checks.counts(table, n="n_features", d="d_model")
-    notes = checks.title(sizes, f"{len(worlds) - 1} broken worlds", *answer, intervals.note(table["seed"].nunique()))
-    heading(figure, "What is recovered where one assumption of the theorem is broken?", notes)
+    notes = checks.title(sizes, "dotted: the canonical world", intervals.note(table["seed"].nunique()))
+    question = "What is recovered where one assumption of the theorem is broken?"
+    heading(figure, f"{question} Nine tenths are kept, of {len(broken)} such worlds, by {answer}", notes)
     return figure

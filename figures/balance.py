@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from figures import phase, series
 from figures import rows as checks
 from figures.style import DOUBLE_COLUMN, colour_bar, heading, legend_below, new_figure, styled
+from theory.transitions import crossing
 
 OCCURRENCE, STRENGTH = "frequency_profile", "level_profile"
 PANELS = {  # by arm: the column that is read, the width of its points, the title and the axis
@@ -37,8 +38,9 @@ def plot(rows: pd.DataFrame) -> Figure:
         grids.append(cells)
     colour_bar(figure, mesh, list(panels), "recovery of these features (cosine > 0.9)")
     notes = [checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons"), "centred data"]
-    notes += ["rare features: as many samples at every ratio", _answer(grids)]
-    heading(figure, "Are features recovered that are rarer, or weaker, than others?", checks.title(*notes))
+    notes += ["rare features: as many samples at every ratio"]
+    question = f"Are features recovered that are rarer, or weaker, than others?{_answer(grids)}"
+    heading(figure, question, checks.title(*notes))
     if handles := phase.legend_handles(grids):
         legend_below(figure, handles, len(handles))
     return figure
@@ -77,10 +79,10 @@ def _quarter(row: pd.Series, column: str, width: int) -> tuple[float, float]:
 
 
 def _answer(grids: list[phase.Cells]) -> str:
-    """Return from what ratio on half of the rare, and of the weak, features are recovered at the best p."""
+    """Return at what ratio half of the rare, and of the weak, features are left at the best p, beside the largest."""
     told = []
-    for name, cells in zip(("rare", "weak"), grids, strict=True):
+    for name, cells in zip(("as frequent", "as strong"), grids, strict=True):
         best = np.nanmax(cells.recovery, axis=1, initial=0.0, where=np.isfinite(cells.recovery))
-        enough = cells.y[best >= 0.5 * best[-1]] if best.size and best[-1] > 0 else []
-        told.append(f"half left at {min(enough):.2g} ({name})" if len(enough) else f"nothing recovered ({name})")
-    return ", ".join(told)
+        half = crossing(cells.y, best, best[-1] / 2, falling=False) if best.size and best[-1] > 0 else np.nan
+        told += [f"{half:.2g} times {name}"] if np.isfinite(half) else []
+    return f" Half as many where they are {' or '.join(told)}" if told else ""

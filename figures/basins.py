@@ -21,6 +21,7 @@ from figures.style import (
     legend_below,
     new_figure,
     open_axes,
+    plain_log,
     styled,
 )
 
@@ -146,6 +147,7 @@ def _over_bias(axes: Axes, part: pd.DataFrame, result: str) -> None:
         axes.axhline(usual, color=BLACK, linewidth=1.0, linestyle=":", gid=f"default-{result}")
     if result == L0:
         axes.set_yscale("log")
+        plain_log(axes.yaxis)
     elif result == RECOVERY:
         axes.set_ylim(-0.03, 1.03)
     open_axes(axes, "y")

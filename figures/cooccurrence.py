@@ -78,11 +78,13 @@ def _critical(axes: Axes, table: pd.DataFrame, n_main: float) -> float:
     for (n, m), part in table.groupby(["n_features", "partners"]):
         if values := critical(part):
             points.append((float(str(n)), float(str(m)), intervals.log_mean(values)))
+    style: dict[str, Any] = {"color": BLUE, "marker": "o", "markersize": 3.6, "linestyle": ""}
+    axes.plot([], [], label=f"$n$ = {n_main:,.0f}", **style)
     for n, m, mean in points:
         own = n == n_main
-        style: dict[str, Any] = {"color": BLUE if own else VERMILLION}
-        axes.plot([m], [mean.value], marker="o" if own else "s", markersize=3.6, linestyle="", zorder=3, **style)
-        intervals.bar(axes, m, mean, **style)
+        look = style if own else style | {"color": VERMILLION, "marker": "s"}
+        axes.plot([m], [mean.value], zorder=3, **look)
+        intervals.bar(axes, m, mean, color=look["color"])
         if not own:
             axes.annotate(f"$n$ = {n:,.0f}", (m, mean.value), (4, 3), textcoords="offset points", fontsize=7)
     partners = np.array([m for n, m, _ in points if n == n_main])

@@ -41,9 +41,9 @@ def curve(df: pd.DataFrame, x: str, y: str = "feature_recovery_rate", by: str | 
     return figure
 
 
-def panel(xlabel: str, *, logarithmic: bool, ylabel: str = RECOVERY_LABEL) -> tuple[Figure, Axes]:
-    """Return a figure of one column with the axes of the recovery rate over `xlabel`."""
-    figure = new_figure(SINGLE_COLUMN, 3.0)
+def panel(xlabel: str, *, logarithmic: bool, ylabel: str = RECOVERY_LABEL, height: float = 3.0) -> tuple[Figure, Axes]:
+    """Return a figure of one column, that many inches high, with the axes of the recovery rate over `xlabel`."""
+    figure = new_figure(SINGLE_COLUMN, height)
     axes = figure.subplots()
     axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.03, 1.03))
     if logarithmic:

@@ -46,11 +46,9 @@ def plot(rows: pd.DataFrame) -> Figure:
     colour_bar(figure, mesh, [right], "recovery of such features")
     legend_below(figure, left.get_legend_handles_labels()[0], 4)
     notes = [checks.counts(table, n="n_features", d="d_model"), "centred data"]
-    heading(
-        figure,
-        "Do weak features take more neurons, and what makes a feature weak?",
-        checks.title(*notes, _answer(points)),
-    )
+    notes += [f"lines: $M$ = {points['n_neurons'].max():,.0f}"] if len(points) else []
+    question = f"Do weak features take more neurons, and what makes a feature weak?{_growth(points)}"
+    heading(figure, question, checks.title(*notes, _answer(points)))
     return figure
 
 
@@ -63,6 +61,20 @@ def _points(table: pd.DataFrame) -> pd.DataFrame:
     points = pd.DataFrame(found, columns=["sparsity", "n_neurons", "group", "effective", "recovered"])
     points["effective"] = points.groupby(["sparsity", "group"])["effective"].transform("mean")
     return points.assign(relative=points["effective"] / points["sparsity"])
+
+
+def _growth(points: pd.DataFrame) -> str:
+    """Return as which powers of M the 1/h^2 grows at which half of the features are recovered, over s."""
+    slopes = []
+    for _, part in points.groupby("sparsity"):
+        rates = [(m, each.groupby("effective")["recovered"].mean()) for m, each in part.groupby("n_neurons")]
+        half = [(float(str(m)), crossing(each.index, each)) for m, each in rates if len(each) > 1]
+        x, y = np.log([each for each in half if np.isfinite(each[1])]).reshape(-1, 2).T
+        slopes += [float(np.polyfit(x, y, 1)[0])] if len(x) > 1 else []
+    if not slopes:
+        return ""
+    powers = dict.fromkeys(f"$M^{{{each:.2f}}}$" for each in (min(slopes), max(slopes)))
+    return f" Half at $1/h_i^2$ ~ {' to '.join(powers)}"
 
 
 def _answer(points: pd.DataFrame) -> str:

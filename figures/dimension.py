@@ -49,4 +49,5 @@ def answer(table: pd.DataFrame) -> str:
         rising = rates.loc[: rates.idxmax()]
         half = crossing(rising.index.to_numpy(), rising.to_numpy(), falling=False) if len(rising) > 1 else math.nan
         told += [f"d = {half:.0f} at n = {n:,.0f}"] if math.isfinite(half) else []
-    return f" Half of the features take {' and '.join(dict.fromkeys((told[0], told[-1])))}" if told else ""
+    centred = ", centred" * bool(table["center"].max())
+    return f" Half of the features{centred}, take {' and '.join(dict.fromkeys((told[0], told[-1])))}" if told else ""

@@ -57,7 +57,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
     note = intervals.note(points["seed"].nunique())
     notes = checks.title(sizes, f"{table['support_law'].iloc[0]} supports", note, "one dot a seed")
-    heading(figure, f"Sparsity against reconstruction, each method at its searched rate: {_answer(points)}", notes)
+    heading(figure, f"Sparsity against reconstruction, each method at its searched best: {_answer(points)}", notes)
     legend_below(figure, methods.handles(table, looks), 5)
     return figure
 

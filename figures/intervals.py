@@ -43,9 +43,32 @@ def log_mean(values: npt.ArrayLike) -> Mean:
     return Mean(math.exp(found.value), math.exp(found.low), math.exp(found.high), found.n_values)
 
 
+def slope(x: npt.ArrayLike, y: npt.ArrayLike, errors: npt.ArrayLike, seeds: npt.ArrayLike) -> Mean:
+    """Return the slope of y (k,) over x (k,) with its interval over seeds (k,), the jackknife's; nan from a single x.
+
+    Weights are the inverse of the mean squared error at each x, so that all seeds have the same.
+    """
+    x, y, spread = (np.asarray(each, dtype=float) for each in (x, y, errors))
+    seeds = np.asarray(seeds)
+    weight = np.array([1 / np.mean(spread[x == each] ** 2) for each in x])
+
+    def fitted(kept: npt.NDArray[np.bool_]) -> float:
+        if np.unique(x[kept]).size < 2:
+            return math.nan
+        centred = x[kept] - np.average(x[kept], weights=weight[kept])
+        return float((weight[kept] * centred) @ y[kept] / ((weight[kept] * centred) @ centred))
+
+    value, names = fitted(np.ones(x.size, dtype=bool)), np.unique(seeds)
+    half = 0.0
+    if names.size >= FEWEST:
+        without = np.array([fitted(seeds != each) for each in names])
+        half = float(stats.t.isf((1 - LEVEL) / 2, names.size - 1) * math.sqrt((names.size - 1) * without.var()))
+    return Mean(value, value - half, value + half, int(names.size))
+
+
 def note(n_seeds: int) -> str:
     """Return what a title says of the bars; nothing where there are none."""
-    return f"bars: 95 % intervals, {n_seeds} seeds" if n_seeds >= FEWEST else ""
+    return f"bars: 95 % intervals over {n_seeds} seeds" if n_seeds >= FEWEST else ""
 
 
 def bar(axes: Axes, x: Mean | float, y: Mean | float, **style: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from figures import curves
 from figures import rows as checks
 from figures.style import DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, styled
+from theory.transitions import crossing
 
 RECOVERED = "feature_recovery_rate"
 AXES = (("target_frequency", "target frequency $p$"), ("firings", "samples a random neuron fires on, $p N$"))
@@ -41,10 +43,32 @@ def plot(rows: pd.DataFrame) -> Figure:
     handles = panels[0][0].get_legend_handles_labels()[0] + panels[0][1].get_legend_handles_labels()[0][-1:]
     legend_below(figure, handles, 5)
     sizes = checks.counts(table, n="n_features", d="d_model", s="sparsity", M="n_neurons")
-    heading(
-        figure, "Does recovery end below p = 1/n, or where the samples run out?", checks.title(sizes, _answer(table))
-    )
+    question = "Does recovery end below p = 1/n, or where the samples run out?"
+    heading(figure, f"{question}{_end(table)}", checks.title(sizes, _answer(table)))
     return figure
+
+
+def _end(table: pd.DataFrame) -> str:
+    """Return as which powers of N the p moves below the best one at which half of the best is left, over centring."""
+    slopes = []
+    for _, part in table.groupby("center"):
+        known = [each for _, own in part.groupby("seed") if np.isfinite(each := _slope(own))]
+        slopes += [float(np.mean(known))] if known else []
+    powers = dict.fromkeys(f"$N^{{{each:.2f}}}$" for each in sorted(slopes, reverse=True))
+    return f" Half of the best is left down to p ~ {' to '.join(powers)}" if powers else ""
+
+
+def _slope(own: pd.DataFrame) -> float:
+    """Return the slope over log N of the log of the p at which half of the best is left, nan from fewer than two N."""
+    points = []
+    for n_samples, each in own.groupby("n_samples"):
+        rates = each.groupby("target_frequency")[RECOVERED].mean().dropna()
+        rates = rates.loc[: rates.idxmax()] if len(rates) else rates
+        if len(rates) > 1 and rates.iloc[-1] > 0:
+            half = crossing(rates.index.to_numpy(), rates.to_numpy(), rates.iloc[-1] / 2, falling=False)
+            points.append((float(str(n_samples)), half))
+    x, y = np.log([each for each in points if np.isfinite(each[1])]).reshape(-1, 2).T
+    return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 else float("nan")
 
 
 def _answer(table: pd.DataFrame) -> str:

@@ -31,7 +31,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     failed = int((table["status"] != "ok").sum())
     table = carried_out(table)
     groups = list(table.groupby(["target", *PLAN], sort=True))
-    figure = new_figure(SINGLE_COLUMN, 1.3 + 0.2 * len(groups))
+    figure = new_figure(SINGLE_COLUMN, max(2.6, 1.3 + 0.2 * len(groups)))
     axes = figure.subplots()
     for place, ((target, *plan), part) in enumerate(groups):
         measured = intervals.mean(part[RESULT], 0.0, 1.0)

@@ -53,7 +53,7 @@ def answer(table: pd.DataFrame) -> str:
     kept = curve.index[curve >= curve.max() / 2]
     low = "at most " * bool(kept[0] == curve.index[0]) + f"{kept[0] / f:.2g} f"
     high = "at least " * bool(kept[-1] == curve.index[-1]) + f"{kept[-1] / f:.2g} f"
-    return f" Half of the best ({best / f:.2g} f, d = {d:,.0f}) is kept from {low} to {high}"
+    return f" Most is recovered at {best / f:.2g} f (d = {d:,.0f}), half as much from {low} to {high}"
 
 
 def _edge(axes: Axes, panel: Panel) -> list[Line2D]:

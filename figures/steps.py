@@ -54,11 +54,12 @@ def plot(rows: pd.DataFrame) -> Figure:
         for n, style in styles.items():
             _line(axes, histories(part[part["n_features"] == n], column), style, n)
         axes.set_title(name)
-        _decorate(axes)
+        _decorate(axes, "share that has arrived" if part["arm"].eq("probes").any() else "feature recovery rate")
     for axes in panels.flat[len(drawn) :]:
         axes.set_visible(False)
     notes = [checks.share_of_n(simulated, *each) for each in (("n_samples", "N"), ("n_neurons", "M")) if len(simulated)]
-    heading(figure, "How many steps does recovery take as n grows?", checks.title(*notes, _answer(probes)))
+    notes = [f"random starts: {checks.title(*notes)}"] if len(simulated) else []
+    heading(figure, f"How many steps does recovery take as n grows?{_answer(probes)}", checks.title(*notes))
     handles = [Line2D([], [], label=_label(table, n), **style) for n, style in styles.items()]
     legend_below(figure, handles, min(len(handles), 5 if across > 1 else 2))
     return figure
@@ -66,12 +67,16 @@ def plot(rows: pd.DataFrame) -> Figure:
 
 def _answer(probes: pd.DataFrame) -> str:
     """Return the mean steps until nine tenths of those that arrive at most have arrived, at the least and largest n."""
-    needed = []
-    for _, part in probes.groupby("n_features"):
+    needed: list[tuple[float, float]] = []
+    for n, part in probes.groupby("n_features"):
         found = np.concatenate([histories(each, PANELS[0][0]) for _, each in part.groupby("sparsity")])
         if len(found) and found.max() > 0:
-            needed.append(float(np.argmax(found >= 0.9 * found.max(axis=1, keepdims=True), axis=1).mean()))
-    return f"from the depth: {needed[0]:.1f} steps at the least $n$, {needed[-1]:.1f} at the largest" if needed else ""
+            steps = np.argmax(found >= 0.9 * found.max(axis=1, keepdims=True), axis=1)
+            needed.append((float(str(n)), float(steps.mean())))
+    if not needed:
+        return ""
+    told = [f"{steps:.1f} at n = {n:,.0f}" for n, steps in (needed[0], needed[-1])]
+    return f" From where the best of $n p^{{-s}}$ starts {' and '.join(dict.fromkeys(told))}"
 
 
 def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
@@ -88,8 +93,8 @@ def histories(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     return np.array(parsed, dtype=float).reshape(-1, length)
 
 
-def _decorate(axes: Axes) -> None:
-    axes.set(xlabel="step", ylabel="feature recovery rate", ylim=(-0.03, 1.03))
+def _decorate(axes: Axes, label: str) -> None:
+    axes.set(xlabel="step", ylabel=label, ylim=(-0.03, 1.03))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     open_axes(axes, "y")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 SINGLE_COLUMN = 3.35  # inches, as printed: font sizes below are then sizes on paper
 DOUBLE_COLUMN = 6.9
@@ -69,9 +70,13 @@ def open_axes(axes: Axes, grid: Literal["x", "y", "both"]) -> None:
 
 
 def plain_log(axis: Axis) -> None:
-    """Label a logarithmic axis in plain numbers: 1, 2 and 5 of each decade, or the decades where there are many."""
+    """Label a logarithmic axis in plain numbers: 1, 2 and 5 of each decade, or the decades where there are many.
+
+    An axis too short to hold two of them has even steps.
+    """
     low, high = sorted(axis.get_view_interval())
-    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high < 200 * low else (1,)))
+    few = sum(low <= k * 10.0**m <= high for k in (1, 2, 5) for m in range(-12, 13)) < 2
+    axis.set_major_locator(MaxNLocator(4) if few else LogLocator(10, subs=(1, 2, 5) if high < 200 * low else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
@@ -107,21 +112,29 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int, title:
 
 def heading(figure: Figure, question: str, notes: str = "") -> None:
     """Say above the panels what the figure asks, and under it what all panels share; lines are broken to fit."""
-    characters = int(16 * figure.get_figwidth())
+    characters = int(16.5 * figure.get_figwidth()) - 4  # capitals and digits, which are wide, even out over a long line
     lines = [*textwrap.wrap(question, characters), *_broken(notes, characters)]
     if lines:
         figure.suptitle("\n".join(lines))
 
 
 def _broken(notes: str, characters: int) -> list[str]:
-    """Break at commas between notes, never within one: mathematics takes more letters than it shows."""
+    """Break at commas between notes; within a note that is too long for a line at spaces, never in mathematics."""
     lines: list[str] = []
     for part in notes.split(", ") if notes else []:
-        if lines and len(f"{lines[-1]}, {part}".replace("$", "")) <= characters:
-            lines[-1] += f", {part}"
-        else:
-            lines.append(part)
+        joint = ", " * bool(lines)
+        for word in [part] if _length(part) <= characters else re.findall(r"(?:\$[^$]*\$|[^\s$])+", part):
+            if lines and _length(f"{lines[-1]}{joint}{word}") <= characters:
+                lines[-1] += f"{joint}{word}"
+            else:
+                lines.append(word)
+            joint = " "
     return lines
+
+
+def _length(text: str) -> int:
+    """Return how many letters a text shows at most: mathematics takes more than it shows."""
+    return len(text.replace("$", ""))
 
 
 @styled

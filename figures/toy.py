@@ -112,7 +112,7 @@ def _sweeps(panels: Any, table: pd.DataFrame, looks: dict[str, methods.Look], se
     """Draw recovery at 0.9 over K, at a rate that falls as well, with what the paper reports, and over HTF and LTF."""
     k, frequency = panels
     searches.sweep(k, table[table["method"] == "topk"], seed, "k", looks["topk"], "k-topk")
-    k.lines[-1].set_label("TopK tied, search's best")
+    k.lines[-1].set_label("tied, search's best")
     working_ranges.curves(k, ranged)
     k.plot(list(REPORTED_K), [each[1] for each in REPORTED_K.values()], gid="reported-k", **_reported())
     for name, knob, label, marker, dashes in KNOBS:
@@ -121,7 +121,7 @@ def _sweeps(panels: Any, table: pd.DataFrame, looks: dict[str, methods.Look], se
         frequency.lines[-1].set_label(f"GBA, {label}")
     for axes, text in ((k, "active neurons a sample, $K$"), (frequency, "target frequency")):
         axes.set(xscale="log", xlabel=text, ylim=(-0.03, 1.03))
-        corner: Any = {"loc": "lower left", "bbox_to_anchor": (0.1, 0.0)} if axes is k else {"loc": "best"}
+        corner: Any = {"loc": "lower left", "bbox_to_anchor": (0.03, 0.0)} if axes is k else {"loc": "best"}
         axes.legend(frameon=False, handlelength=1.8, **corner)
         open_axes(axes, "both")
     k.set_xlim(K_ENDS)

@@ -32,9 +32,9 @@ PATHS = "neuron_trajectories"
 SHARES = ("kept_fraction", "changed_fraction", "mixed_fraction")
 # Who wins, of neurons that end on a feature: a column, its words, a colour and a marker.
 WINNERS = (
-    ("kept_fraction", "the nearest in angle", BLUE, "o"),
-    ("kept_by_projection", "the largest projection", BLACK, "s"),
-    ("kept_after_one_step", "the same after one step", GREEN, "^"),
+    ("kept_fraction", "nearest in angle", BLUE, "o"),
+    ("kept_by_projection", "largest projection", BLACK, "s"),
+    ("kept_after_one_step", "largest after a step", GREEN, "^"),
 )
 KINDS = (("keeps the nearest", BLUE), ("changes to another", ORANGE), ("stays mixed", VERMILLION))
 THRESHOLD = 0.9
@@ -58,7 +58,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     )
     frequencies = sorted(table["target_frequency"].unique())
     figure = new_figure(DOUBLE_COLUMN, 4.6)
-    grid = figure.add_gridspec(2, len(frequencies) + 1)
+    grid = figure.add_gridspec(2, len(frequencies) + 1, width_ratios=[*[1.0] * len(frequencies), 1.15])
     panels = np.array([[figure.add_subplot(grid[i, k]) for k in range(len(frequencies))] for i in range(2)])
     _winners(figure.add_subplot(grid[:, -1]), table, frequencies)
     for p, (top, bottom) in zip(frequencies, panels.T, strict=True):
@@ -101,7 +101,7 @@ def _winners(axes: Axes, table: pd.DataFrame, frequencies: list[float]) -> None:
     )
     axes.set_xticks(range(len(frequencies)), [f"{p:.3g}" for p in frequencies])
     axes.margins(x=0.15)
-    axes.legend(loc="lower center", frameon=False)
+    axes.legend(loc="lower center", frameon=False, handlelength=1.2, handletextpad=0.5, borderaxespad=0.2)
     open_axes(axes, "y")
 
 

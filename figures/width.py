@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import phase, predicted
+from figures import intervals, phase, predicted
 from figures import rows as checks
 from figures.curves import ordered_styles
 from figures.style import (
@@ -26,8 +26,7 @@ from figures.style import (
     open_axes,
     styled,
 )
-from theory.conditions import EPSILON, conditions
-from theory.scaling import fit_slope
+from theory.conditions import conditions
 
 Array = npt.NDArray[np.float64]
 FREE = ("target_frequency", "sparsity", "n_features", "d_model", "n_samples", "n_neurons", "instrument")
@@ -42,7 +41,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     """Return a line of three panels without and one with centred data.
 
     Required width over target_frequency, a curve a sparsity; over n_features, with the fitted exponent; and recovery
-    simulated over (n_neurons, sparsity).  Dashed lines are the theorem's sufficient width n p^(-s/(1-eps)^2).
+    simulated over (n_neurons, sparsity).  Dashed lines are the theorem's sufficient width n p^(-s), its eps taken as 0.
     Raises ValueError for rows without the columns it reads, or in which another setting varies.
     """
     results = ("feature_recovery_rate", VALUE, LOW, HIGH)
@@ -71,8 +70,7 @@ def plot(rows: pd.DataFrame) -> Figure:
     question = f"How many neurons recover {share}?{answer(probed)}"
     heading(figure, question, checks.title(base, "$d = n/2$ (middle)"))
     curves = [Line2D([], [], label=f"$s$ = {s:.0f}", **style) for s, style in styles.items()]
-    label = rf"sufficient: $n\,p^{{-s/(1-\varepsilon)^2}}$, $\varepsilon$ = {EPSILON:g}"
-    theorem = Line2D([], [], color="0.35", linestyle="--", linewidth=0.9, label=label)
+    theorem = Line2D([], [], color="0.35", linestyle="--", linewidth=0.9, label=r"sufficient: $n\,p^{-s}$")
     most = Line2D([], [], color="0.35", marker="^", markerfacecolor="white", linestyle="", markersize=4,
                   label="at least: no upper end")  # fmt: skip
     told = Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label="predicted by theory")
@@ -92,17 +90,21 @@ def answer(probed: pd.DataFrame) -> str:
 
 
 def _theorem(n: Array, d: Array, s: float, p: Array) -> Array:
-    """Return log10 of the sufficient width; the margin stays finite where the width does not."""
-    width = conditions(n, d, s, p, 1)["width"]
+    """Return log10 of the sufficient width, eps = 0; the margin stays finite where the width does not."""
+    width = conditions(n, d, s, p, 1, epsilon=0.0)["width"]
     return np.asarray(-width.margin * np.log10(n))
 
 
 def _slope(x: Array, table: pd.DataFrame) -> str:
-    """Return "0.9 +- 0.2", the slope of log10 M in `x` by least squares weighted by the intervals, or nothing."""
+    """Return "0.9 +- 0.2", the slope of log10 M in `x`, with its interval over seeds, or nothing."""
     y, low, high = (table[name].to_numpy(dtype=float) for name in (VALUE, LOW, HIGH))
     good = np.isfinite(y) & np.isfinite(low) & np.isfinite(high) & (high > low)
-    found = fit_slope(x[good], y[good], (high - low)[good] / (2 * NORMAL))
-    return rf"{found.value:.2f} $\pm$ {(found.high - found.low) / 2:.2f}" if math.isfinite(found.value) else ""
+    if not good.any():
+        return ""
+    errors, seeds = (high - low)[good] / (2 * NORMAL), table["seed"].to_numpy()[good]
+    found = intervals.slope(x[good], y[good], errors, seeds)
+    interval = rf" $\pm$ {(found.high - found.low) / 2:.2f}" if found.high > found.low else ""
+    return f"{found.value:.2f}{interval}" if math.isfinite(found.value) else ""
 
 
 def _points(axes: Axes, x: Array, table: pd.DataFrame, style: dict[str, Any], name: str) -> None:

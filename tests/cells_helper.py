@@ -1,4 +1,4 @@
-"""Short cuts of the tests to a cell's sample, start and evaluation, and to `replace` as dataclasses have it."""
+"""Short cuts of the tests to a cell's sample, start and evaluation."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ import numpy as np
 import torch
 
 from simulations.algorithms.provable import fit
-from simulations.algorithms.provable.update import Dense, Evaluation, Factored
-from simulations.base.streams import stream
+from simulations.algorithms.provable.update import Dense, Evaluation
 from simulations.data.sampling import Sample
 from simulations.data.synthetic import FixedSample
-from simulations.instruments.base import Task
-from simulations.runs.cell import Cell, run_cell
-
-__all__ = ["Cell", "run_cell"]
-
-
-def replace(cell: Cell, **changes: Any) -> Cell:
-    return cell.replace(**changes)
+from simulations.runs.cell import Cell
 
 
 def source_of(cell: Cell) -> FixedSample:
@@ -47,10 +39,6 @@ def evaluation_of(cell: Cell, samples: Sequence[Sample], seeds: Sequence[int], d
     return fit.evaluation_of(cell.task().algorithm, sources, device, cell.runtime().torch_dtype())
 
 
-def task_of(cell: Cell) -> Task:
-    return cell.task()
-
-
 def dense(
     samples: Sequence[Sample], *, device: torch.device, dtype: torch.dtype, center: bool, noise: Any = ()
 ) -> Dense:
@@ -60,11 +48,3 @@ def dense(
         X = np.einsum("ns,nsd->nd", data.values, data.features[data.support])
         rows.append(X + noise[r][0] * noise[r][1].standard_normal(X.shape) if noise and noise[r][0] > 0 else X)
     return Dense(rows, [each.features for each in samples], device=device, dtype=dtype, center=center)
-
-
-def factored(samples: Sequence[Sample], **options: Any) -> Factored:
-    return Factored(samples, **options)
-
-
-def named_stream(name: str, seed: int, **components: Any) -> np.random.Generator:
-    return stream(name, seed, **components)

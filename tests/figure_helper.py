@@ -1,6 +1,7 @@
 """Rows for the tests of figures, the cells of an experiment with made-up results, and what can be seen in a figure."""
 
 import hashlib
+import itertools
 
 import matplotlib
 import numpy as np
@@ -114,7 +115,10 @@ def said(figure):
 
 
 def assert_legible(figure):
-    """Assert that all text is legible in print and inside the figure, legends clear of the panels and the footer."""
+    """Assert that all text is legible in print and inside the figure, legends clear of the panels and the footer.
+
+    The heading, too, is inside the figure and clear of the panels, and the legend of a panel is within it or beside it.
+    """
     figure.draw_without_rendering()
     texts = [each for each in figure.findobj(matplotlib.text.Text) if each.get_visible() and each.get_text()]
     assert min(each.get_fontsize() for each in texts) >= 7
@@ -122,10 +126,24 @@ def assert_legible(figure):
     axes = [each.get_tightbbox() for each in figure.axes if each.get_visible()]
     legends = [each.get_window_extent() for each in figure.legends]
     feet = [each.get_window_extent() for each in figure.texts if each.get_gid() == "footer"]
-    for box in axes + legends + feet:
+    heads = [figure._suptitle.get_window_extent()] if figure._suptitle is not None else []
+    for box in axes + legends + feet + heads:
         # One pixel for the rounding of glyphs to the pixel grid.
         assert min(box.x0, box.y0) >= -1
         assert max(box.x1 - width, box.y1 - height) <= 1
+    assert all(each.y1 <= box.y0 + 1 for box in heads for each in axes), "a panel is over the heading"
+    for panel, inner in ((each.get_window_extent(), each.get_legend()) for each in figure.axes if each.get_legend()):
+        box = inner.get_tightbbox()
+        within = panel.x0 - 1 <= box.x0 and box.x1 <= panel.x1 + 1
+        assert within or box.x0 >= panel.x1 - 1, f"the legend {inner.get_texts()[0].get_text()!r}... leaves its panel"
+    for panel in figure.axes:
+        marks = [each for each in panel.get_xticklabels() if each.get_visible() and each.get_text()]
+        boxes = sorted(
+            (each.get_window_extent() for each in marks if not each.get_rotation()), key=lambda each: each.x0
+        )
+        inside = [each for each in boxes if panel.bbox.x0 - 1 <= (each.x0 + each.x1) / 2 <= panel.bbox.x1 + 1]
+        touch = [one for one, other in itertools.pairwise(inside) if one.x1 > other.x0 + 1]
+        assert not touch or panel.get_label() == "<colorbar>", f"ticks of {panel.get_xlabel()!r} are over each other"
     for box in legends:
         assert all(box.y1 <= each.y0 + 1 for each in axes), "the legend is over a panel"
         assert all(each.y1 <= box.y0 + 1 for each in feet), "the footer is over the legend"

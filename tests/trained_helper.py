@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -90,6 +92,19 @@ def fit(*jobs: Job, runtime: Runtime = SINGLE) -> Any:
     """Return what one job, or several in one batch, learned."""
     found = type(jobs[0].algorithm).fit_batch(list(jobs), runtime)
     return found[0] if len(jobs) == 1 else found
+
+
+def differences(loss: Callable[[], float], value: np.ndarray[Any, Any], step: float = 1e-6) -> np.ndarray[Any, Any]:
+    """Return the central differences of a loss in the entries of an array, which is moved in place and put back."""
+    found = np.empty_like(value)
+    for index in np.ndindex(value.shape):
+        kept = value[index]
+        value[index] = kept + step
+        above = loss()
+        value[index] = kept - step
+        found[index] = (above - loss()) / (2 * step)
+        value[index] = kept
+    return found
 
 
 def draw_less(

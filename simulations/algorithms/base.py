@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulations.base import checks
-from simulations.base.checks import one_of, suggestion
+from simulations.base.checks import suggestion
 from simulations.base.settings import Settings, setting
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ class Runtime(NamedTuple):
         return {"float32": torch.float32, "float64": torch.float64}[self.dtype]
 
 
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Let torch use so many threads within: the bits of a product depend on it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @dataclass
 class Trace:
     """What was seen on the way, at each of `steps`: training seconds and samples so far, best cosine per feature (n,).
@@ -71,6 +85,23 @@ class Trace:
     seconds: list[float] = field(default_factory=list)
     samples: list[int] = field(default_factory=list)
     best_cosine: list[Array] = field(default_factory=list)
+
+    def add(self, step: int, seconds: float, samples: int, best_cosine: Array | None) -> None:
+        """Take note of what was seen at a step; `best_cosine` is None where there is no ground truth."""
+        self.steps.append(step)
+        self.seconds.append(seconds)
+        self.samples.append(samples)
+        if best_cosine is not None:
+            self.best_cosine.append(best_cosine)
+
+
+def best_cosine(weights: Array, source: Source) -> Array | None:
+    """Return max_m cos(w_m, v_i), (n,), of weights W (M, d), a null row at 0; None where there is no ground truth."""
+    if source.truth is None:
+        return None
+    V, norm = source.truth.features, np.linalg.norm(weights, axis=1, keepdims=True)
+    cosine = (V / np.linalg.norm(V, axis=1, keepdims=True)) @ (weights / np.where(norm > 0, norm, 1)).T
+    return np.asarray(cosine.max(axis=1))
 
 
 Code = Callable[[Array], "tuple[Array, Array]"]
@@ -219,10 +250,7 @@ def algorithm_class(name: str) -> type[Algorithm]:
     if colon:
         return ADAPTERS[""](name)
     allowed = [*known, *(f"{each}:KIND" for each in ADAPTERS if each), "package.module:function", "file.py:function"]
-    if name not in known:
-        raise ValueError(f"algorithm={name!r}, but should be one of {', '.join(allowed)}{suggestion(name, known)}")
-    one_of("algorithm", name, known)
-    return known[name]
+    raise ValueError(f"algorithm={name!r}, but should be one of {', '.join(allowed)}{suggestion(name, known)}")
 
 
 def all_fields() -> dict[str, Any]:

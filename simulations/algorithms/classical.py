@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from simulations.algorithms.autoencoders.trainer import evaluation_steps
-from simulations.algorithms.base import Array, Fitted, Runtime, Trace
+from simulations.algorithms.base import Array, Fitted, Runtime, Trace, best_cosine
 from simulations.base.checks import check_batch
 from simulations.data.sampling import initial_directions
 from simulations.data.source import Source, View, conditioned
@@ -35,10 +35,7 @@ def learn(settings: Any, source: Source, runtime: Runtime | None = None) -> Fitt
     trace, wanted, elapsed = Trace(), set(evaluation_steps(settings)), 0.0
     for step in range(settings.n_steps + 1):
         if step in wanted:
-            trace.steps.append(step)
-            trace.seconds.append(elapsed)
-            trace.samples.append(step * settings.batch_size)
-            _measure(trace, learner.weights, source)
+            trace.add(step, elapsed, step * settings.batch_size, best_cosine(learner.weights, source))
         if step < settings.n_steps:
             x = view.batch(step, settings.batch_size).numpy()
             begin = time.perf_counter()
@@ -132,13 +129,3 @@ class Codes:
         x = self.view.held_out().numpy()[:CODED_ROWS]
         z = self._of(x)
         yield z, z @ self.weights, x
-
-
-def _measure(trace: Trace, weights: Array, source: Source) -> None:
-    """Add the best cosine of each feature to the trace, where there is ground truth."""
-    if source.truth is None:
-        return
-    features = source.truth.features / np.linalg.norm(source.truth.features, axis=1, keepdims=True)
-    norm = np.linalg.norm(weights, axis=1, keepdims=True)
-    cosine = features @ (weights / np.where(norm > 0, norm, 1)).T
-    trace.best_cosine.append(cosine.max(axis=1))

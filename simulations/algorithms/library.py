@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulations.algorithms.autoencoders.fit import HeldOut
+from simulations.algorithms.autoencoders.fit import Coder, HeldOut
 from simulations.algorithms.autoencoders.trainer import Clock, evaluation_steps
-from simulations.algorithms.base import Array, Fitted, Runtime, Trace
+from simulations.algorithms.base import Array, Fitted, Runtime, Trace, torch_threads
 from simulations.base.checks import check_batch
 from simulations.data.source import Source, View, conditioned
-
-ROWS_AT_ONCE = 1_024  # rows that are coded together
 
 
 class Trainer(Protocol):
@@ -47,16 +45,11 @@ def fit(settings: Any, source: Source, runtime: Runtime, make: Make) -> Fitted:
     """
     check_batch(settings.batch_size, source.n_samples)
     device = runtime.torch_device()
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with torch_threads(1 if device.type == "cpu" else torch.get_num_threads()):
         view = conditioned(source, device, runtime.torch_dtype())[0]
         first, *others = (
             _run(settings, view, make(settings, view, runtime, restart)) for restart in range(settings.n_restarts)
         )
-    finally:
-        torch.set_num_threads(threads)
     return replace(first, restarts=[first, *others] if others else [])
 
 
@@ -68,7 +61,7 @@ def _run(settings: Any, view: View, trainer: Trainer) -> Fitted:
     while True:
         over = step == settings.n_steps or diverged
         if step in wanted or over:
-            _measure(trace, trainer, view, step, clock.seconds(), settings.batch_size)
+            trace.add(step, clock.seconds(), step * settings.batch_size, _best_cosine(trainer, view))
         if over:
             break
         x = view.batch(step, settings.batch_size)
@@ -84,49 +77,32 @@ def _run(settings: Any, view: View, trainer: Trainer) -> Fitted:
     return replace(_fitted(trainer, view), trace=trace, before=before)
 
 
-def _measure(trace: Trace, trainer: Trainer, view: View, step: int, seconds: float, batch_size: int) -> None:
-    trace.steps.append(step)
-    trace.seconds.append(seconds)
-    trace.samples.append(step * batch_size)
+def _best_cosine(trainer: Trainer, view: View) -> Array | None:
     truth = view.source.truth
     if truth is None:
-        return
+        return None
     W = torch.nn.functional.normalize(trainer.dictionary(), dim=1)
     V = torch.nn.functional.normalize(torch.from_numpy(truth.features), dim=1).to(W)
-    trace.best_cosine.append(np.asarray((V @ W.T).nan_to_num(-1).amax(1).cpu().numpy()))
+    return np.asarray((V @ W.T).nan_to_num(-1).amax(1).cpu().numpy())
 
 
 def _fitted(trainer: Trainer, view: View) -> Fitted:
     sae, W = trainer.inference(), np.array(trainer.dictionary().cpu().numpy())
-    code = Coder(sae, view)
+    code = LibraryCoder(view, len(W), sae)
     with torch.no_grad():
         nothing = sae.decode(torch.zeros(1, len(W), device=view.device, dtype=view.dtype))
     shift = nothing[0].double().cpu().numpy() / view.scale
     return Fitted(W, code, HeldOut(code, view.held_out), shift=shift, input_scale=view.scale)
 
 
-class Coder:
-    """The codes of an autoencoder of another library: raw X (rows, d) -> z (rows, M), reconstruction of X (rows, d).
+class LibraryCoder(Coder):
+    """The codes of an autoencoder of another library."""
 
-    z are in units of x = scale (X - mean).
-    """
+    def __init__(self, view: View, n_neurons: int, sae: Any) -> None:
+        super().__init__(view, n_neurons)
+        self.sae = sae
 
-    def __init__(self, sae: Any, view: View) -> None:
-        self.sae, self.view = sae, view
-
-    def blocks(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield codes, reconstruction and x of x (rows, d), ROWS_AT_ONCE at a time."""
-        for part in torch.split(x, ROWS_AT_ONCE):
-            with torch.no_grad():
-                codes = self.sae.encode(part)
-                output = self.sae.decode(codes)
-            yield codes, output, part
-
-    def __call__(self, X: Array) -> tuple[Array, Array]:
-        """Return codes and reconstruction; raises ValueError for rows of another dimension."""
-        d = len(self.view.mean)
-        if np.ndim(X) != 2 or np.shape(X)[1] != d:
-            raise ValueError(f"X of shape {np.shape(X)}, but should be (rows, {d})")
-        done = [(codes.cpu().numpy(), out.double().cpu().numpy()) for codes, out, _ in self.blocks(self.view.of(X))]
-        outputs = np.concatenate([out for _, out in done])
-        return np.concatenate([codes for codes, _ in done]), outputs / self.view.scale + self.view.mean
+    def coded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return codes and reconstruction of x (rows, d)."""
+        codes = self.sae.encode(x)
+        return codes, self.sae.decode(codes)

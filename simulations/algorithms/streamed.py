@@ -7,26 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulations.algorithms.autoencoders import base
-from simulations.algorithms.base import Algorithm, Fitted, Job, Runtime
-from simulations.base import checks
+from simulations.algorithms.base import Fitted, Job, Runtime
 from simulations.data.source import Source
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Streamed(Algorithm):
-    """An algorithm that learns from fresh batches."""
-
-    n_steps: int = base.n_steps()
-    batch_size: int = base.batch_size()
-
-    @property
-    def usual_samples(self) -> int:  # type: ignore[override]
-        """The number of samples where none is given: every batch is fresh."""
-        return max(1, self.n_steps) * (self.batch_size or base.USUAL_BATCH)
-
-    def check(self, model: Any) -> None:
-        """Raise ValueError for batches larger than the data."""
-        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
+class Streamed(base.Stepwise):
+    """An algorithm whose jobs run one by one, by a function (settings, source, runtime) -> Fitted."""
 
     @classmethod
     def learner(cls) -> Callable[[Any, Source, Runtime], Fitted]:
@@ -40,14 +27,9 @@ class Streamed(Algorithm):
         if runtime.checkpoint is not None:
             raise ValueError(f"checkpoint={str(runtime.checkpoint)!r}, but {cls.name} has none")
         fit = cls.learner()
-        return [fit(each.algorithm.resolved(base.Whole(*each)), each.source, runtime) for each in jobs]
+        return [fit(each.algorithm.on(each.source), each.source, runtime) for each in jobs]
 
     def bytes_of(self, model: Any) -> int:
         """Return about what a job takes: two weights, gradients and moments, and half a dozen arrays of a batch."""
         rows = self.batch_size or base.USUAL_BATCH
         return int(32 * self.n_neurons * (2 * model.d_model + rows))
-
-    def cost_of(self, model: Any) -> float:
-        """Return about how long a job takes: the products of all steps."""
-        rows = self.batch_size or base.USUAL_BATCH
-        return float(self.n_steps + 1) * self.n_neurons * rows * float(model.d_model)

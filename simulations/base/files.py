@@ -14,6 +14,12 @@ class StorageError(ValueError):
     """A folder or file that cannot be used as asked; the message is one line."""
 
 
+class BrokenOff(StorageError):
+    """A file that could not be written on while a run was under way: no bad input, the run can be gone on with."""
+
+    exit_code = 1
+
+
 def check_writable(folder: Path) -> None:
     """Make `folder` and prove that a file can be made in it; raises StorageError."""
     try:

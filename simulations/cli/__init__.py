@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError, MemoryError, OverflowError, RecursionError) as error:
-        return _complain(str(error) or "out of memory", 2)
+        code = getattr(error, "exit_code", 2)
+        return _complain((str(error) or "out of memory") + (KEPT.get(name, "") if code == 1 else ""), code)
     except RuntimeError as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
@@ -50,11 +51,8 @@ def _run(words: list[str], name: str) -> int:
         top.print_help()
         return 0
     args, unknown = top.parse_known_args(words)
-    if bare := [word.partition("=")[0] for word in words if word.endswith("=--")]:  # no value at all to argparse
-        raise ValueError(f"{bare[0]} has no value")
-    for name in ("out", "rows"):  # an empty path would be here
-        if getattr(args, name, None) != args.parser.get_default(name) and not str(getattr(args, name)).strip():
-            raise ValueError(f"--{name} has no value")
+    if bare := _without_value(words):
+        raise ValueError(f"{bare} has no value")
     if unknown:  # the command's own parser knows the flag that was meant
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.command = ["sae-recovery", *words]
@@ -62,6 +60,21 @@ def _run(words: list[str], name: str) -> int:
     show(result, args.json)
     sys.stdout.flush()
     return 1 if result.get("not_drawn") else 0
+
+
+def _without_value(words: Sequence[str]) -> str:
+    """Return the first flag, or place, that was given nothing; an empty path would be here, an empty word a default.
+
+    Such words come from shell variables that are not set.
+    """
+    for place, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if not word.strip():
+            before = words[place - 1] if place else ""
+            return before if before.startswith("--") else f"argument {place + 1}"
+        if word.startswith("--") and equals and value.strip() in ("", "--"):  # which argparse takes for no value at all
+            return flag
+    return ""
 
 
 def _complain(error: object, code: int) -> int:

@@ -106,11 +106,14 @@ def add_benchmark(parser: argparse.ArgumentParser) -> None:
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     """Time the benchmark's cell, with the settings that were given."""
+    from simulations.base.files import check_writable
     from simulations.evidence.benchmark import BENCHMARK, write
     from simulations.evidence.benchmark import benchmark as timed
 
     if args.repeats < 1:
         raise ValueError(f"repeats={args.repeats}, but should be at least 1")
+    if args.out:
+        check_writable(Path(args.out))
     result = timed(BENCHMARK.replace(**given_settings(args)), repeats=args.repeats, large=args.large)
     if args.out:
         write(result, Path(args.out), args.command)

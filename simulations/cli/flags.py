@@ -40,9 +40,12 @@ class Parser(argparse.ArgumentParser):
         """Print one line, with the nearest known flag where one was mistyped, and exit with 2."""
         unknown = [word for word in message.split() if word.startswith("--")] if "unrecognized" in message else []
         near = [match for word in unknown for match in difflib.get_close_matches(word, self._option_string_actions)[:1]]
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        if near and near[0] in unknown:  # which this command has, but it stood before the command
+            hint = f" ({near[0]} goes after the command)"
         # What was given may have line breaks, and be no UTF-8.
         line = " ".join(message.split()).encode(errors="backslashreplace").decode()
-        self.exit(2, f"{self.prog}: error: {line}{f' (did you mean {near[0]}?)' if near else ''}\n")
+        self.exit(2, f"{self.prog}: error: {line}{hint}\n")
 
 
 def flag(name: str) -> str:
@@ -116,6 +119,8 @@ def cell_from(args: argparse.Namespace, **other: Any) -> Cell:
         name = name.strip().replace("-", "_")
         if not (equals and name):
             raise ValueError(f"--set {word}, but should be --set name=value")
+        if name in other:
+            raise ValueError(f"{name} cannot be set by --set; use {flag(name)}")
         if name in given:
             raise ValueError(f"{name} is given twice")
         given[name] = value

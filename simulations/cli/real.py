@@ -107,10 +107,12 @@ def real(args: argparse.Namespace) -> dict[str, Any]:
     from simulations.evidence.reproduce import draw_figures
     from simulations.experiments import PRESETS, experiment
     from simulations.runs.cell import batches
+    from simulations.runs.executors import check_jobs
     from simulations.runs.grid import cells_of, check_ready, parse_overrides
     from simulations.runs.sweep import check_resumable, summary, sweep
 
     one_of("preset", args.preset, PRESETS)
+    check_jobs(args.n_jobs)
     overrides = {"activations": [resolve(str(args.activations))]} | _without_text(args) | parse_overrides(args.set)
     grids = {}
     for name in EXPERIMENTS:

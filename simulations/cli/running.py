@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def run_sweep(args: argparse.Namespace) -> dict[str, Any]:
     from simulations.experiments import PRESETS, experiment
     from simulations.runs.cell import batches
     from simulations.runs.executors import executor
-    from simulations.runs.grid import cells_of, check_ready, parse_overrides, parse_shard
+    from simulations.runs.grid import cells_of, check_ready, parse_overrides, parse_shard, part_of
     from simulations.runs.sweep import summary, sweep
 
     grid = experiment(args.experiment)
@@ -61,7 +62,7 @@ def run_sweep(args: argparse.Namespace) -> dict[str, Any]:
     check_ready(cells)
     told = ({"algorithm": [args.algorithm]} if args.algorithm else {}) | overrides
     if args.dry_run:
-        return _dry_run(cells[shard[0] - 1 :: shard[1]] if shard else cells, args.n_jobs)
+        return _dry_run(part_of(cells, shard) if shard else cells, args.n_jobs)
     run = {"n_jobs": args.n_jobs, "resume": args.resume, "command": args.command, "backend": args.backend}
     run |= {"scheduler": args.scheduler, "retry_failed": args.retry_failed}
     folder = sweep(grid.name, args.preset, cells, args.out, batches=batches, overrides=told, shard=shard, **run)
@@ -70,13 +71,13 @@ def run_sweep(args: argparse.Namespace) -> dict[str, Any]:
     return summary(folder) | {"report": write_quietly(folder.parents[1], folder, args.command, [grid.name])}
 
 
-def _dry_run(cells: list[Cell], n_jobs: int) -> dict[str, Any]:
+def _dry_run(cells: Sequence[Cell], n_jobs: int) -> dict[str, Any]:
     """Return what the sweep would take; raises ValueError for n_jobs as a sweep does."""
     from simulations.runs.cell import batches
     from simulations.runs.estimates import duration, estimate
+    from simulations.runs.executors import check_jobs
 
-    if n_jobs < 1 and n_jobs != -1:
-        raise ValueError(f"n_jobs={n_jobs}, but should be at least 1, or -1 for one per core")
+    check_jobs(n_jobs)
     told = estimate(cells, len(batches(cells)), n_jobs if n_jobs > 0 else os.cpu_count() or 1)
     return told | {"about": duration(told["seconds"])}
 
@@ -105,8 +106,10 @@ def add_reproduce(parser: argparse.ArgumentParser) -> None:
 def run_reproduce(args: argparse.Namespace) -> dict[str, Any]:
     """Run every experiment of a preset and draw every figure."""
     from simulations.experiments import PRESETS
+    from simulations.runs.executors import check_jobs
 
     one_of("preset", args.preset, PRESETS)
+    check_jobs(args.n_jobs)
     from simulations.evidence.reproduce import reproduce
 
     return reproduce(args.preset, Path(args.out), args.n_jobs, args.seed, args.device, args.command)

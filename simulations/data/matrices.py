@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,11 @@ def check_finite(array: Array, name: str) -> None:
 def read(path: str | Path, name: str = "X") -> Array:
     """Return the matrix in a file, memory-mapped where the format allows it (.npy, .safetensors).
 
-    `file#key` picks one array of several.  Of a SAELens folder it is W_dec (M, d).  Raises ValueError, one line with
-    the path, for a file that is not there, of another format, broken, or holding several arrays and no key.
+    `file#key` picks one array of several; a file whose own name has a # in it is read by that name.  Of a SAELens
+    folder it is W_dec (M, d).  Raises ValueError, one line with the path, for a file that is not there, of another
+    format, broken, or holding several arrays and no key.
     """
-    text, _, key = str(path).partition("#")
-    file = Path(text).expanduser()
+    file, key = _file_and_key(str(path))
     try:
         if file.is_dir():
             return _saelens(file, key or "W_dec")
@@ -119,6 +120,15 @@ def read(path: str | Path, name: str = "X") -> Array:
         raise ValueError(f"{name}: {file}: {' '.join(said.split()) or type(error).__name__}") from None
 
 
+def _file_and_key(text: str) -> tuple[Path, str]:
+    file = Path(text).expanduser()
+    with suppress(OSError):  # a name too long for the system is none
+        if "#" not in text or file.exists():
+            return file, ""
+    text, _, key = text.rpartition("#")
+    return Path(text).expanduser(), key
+
+
 def _pick(keys: list[str], key: str, name: str) -> str:
     if key in keys:
         return key
@@ -127,7 +137,8 @@ def _pick(keys: list[str], key: str, name: str) -> str:
     usual = [each for each in keys if each in (name, "W_dec", "dictionary", "activations")]
     if not key and len(usual) == 1:
         return usual[0]
-    raise ValueError(f"holds {', '.join(sorted(keys)) or 'nothing'}; say which one: FILE#NAME")
+    missing = f", but no {key}" if key else ""
+    raise ValueError(f"holds {', '.join(sorted(keys)) or 'nothing'}{missing}; say which one: FILE#NAME")
 
 
 def _safetensors(file: Path, key: str, name: str) -> Array:

@@ -64,7 +64,9 @@ class Source(ABC):
         return self.batch(0, self.n_samples)
 
     def batches(self, size: int, *, start: int = 0) -> Iterator[Array]:
-        """Yield batches of X (size, d) without end, from the step `start` on."""
+        """Yield batches of X (size, d) without end, from the step `start` on; raises ValueError for a size below 1."""
+        if size < 1:
+            raise ValueError(f"size={size}, but should be an integer of at least 1")
         step = start
         while True:
             yield self.batch(step, size)

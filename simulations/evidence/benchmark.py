@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from simulations import __version__
+from simulations.algorithms.base import torch_threads
 from simulations.algorithms.provable import modified_ba
 from simulations.algorithms.provable.fit import start_of
 from simulations.algorithms.provable.psi import ACTIVATION_CODES
@@ -32,9 +33,9 @@ from theory.closed_forms import frequency_to_bias
 BENCHMARK = Cell(n_features=1_024, d_model=512, n_samples=50_000, n_neurons=2_048)
 # A size at which no dictionary can be trained: learnability needs no width.
 LARGE: dict[str, Any] = {
-    **{"n_features": 100_000, "d_model": 1_024, "n_samples": 500_000, "target_frequency": 0.0003},
-    **{"n_steps": 4, "n_probes": 64},
-}
+    "n_features": 100_000, "d_model": 1_024, "n_samples": 500_000, "target_frequency": 0.0003, "n_steps": 4,
+    "n_probes": 64,
+}  # fmt: skip
 # Longer and larger runs: their settings, and how often they are timed.  The two products V W^T and C^T V cost 2 n d M
 # multiplications where the dense form's cost 2 N d M: about N/n, 12 in the last one, is the most that a ratio can be.
 CASES: dict[str, tuple[dict[str, Any], int]] = {
@@ -166,8 +167,8 @@ def both_forms(source: FixedSample, device: torch.device, dtype: torch.dtype) ->
     return [Factored([source.sample], **form), Dense([source.rows()], [source.sample.features], **form)]
 
 
-def by_turns(settings: Cell, repeats: int) -> list[list[Timed]]:
-    """Return runs of the factored and the dense form, by turns, after one update of each to compile and warm up."""
+def by_turns(settings: Cell, repeats: int) -> tuple[list[Timed], list[Timed]]:
+    """Return runs of the factored and of the dense form, by turns, after one update of each to compile and warm up."""
     runtime = settings.runtime()
     device, dtype = runtime.torch_device(), runtime.torch_dtype()
     task = settings.task()
@@ -177,7 +178,8 @@ def by_turns(settings: Cell, repeats: int) -> list[list[Timed]]:
     forms = both_forms(source, device, dtype)
     for data in forms:
         one_update(data, weights, settings)
-    return [[timed_run(data, weights, settings) for data in forms] for _ in range(repeats)]
+    runs = [[timed_run(data, weights, settings) for data in forms] for _ in range(repeats)]
+    return [run[0] for run in runs], [run[1] for run in runs]
 
 
 def whole_runs(settings: Cell, bandwidth: float) -> dict[str, Any]:
@@ -185,8 +187,7 @@ def whole_runs(settings: Cell, bandwidth: float) -> dict[str, Any]:
     found = {}
     for name, (changes, repeats) in CASES.items():
         case = settings.replace(**changes)
-        runs = by_turns(case, repeats)
-        found[name] = compare([run[0] for run in runs], [run[1] for run in runs], case, bandwidth)["whole_run"]
+        found[name] = compare(*by_turns(case, repeats), case, bandwidth)["whole_run"]
     return found
 
 
@@ -203,9 +204,7 @@ def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = Fal
     device = runtime.torch_device()
     demonstration = {"learnability_large": demonstrate_large(settings.seed)} if large else {}
     scaling = benchmark_workers() if large and (os.cpu_count() or 1) > 1 else {}
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         task = settings.task()
         source = task.model.fixed()
         start = torch.from_numpy(start_of(task.algorithm, source))
@@ -215,9 +214,7 @@ def benchmark(settings: Cell = BENCHMARK, *, repeats: int = 5, large: bool = Fal
         runs = by_turns(settings, repeats)
         bandwidth = copy_bandwidth(device)
         cases = {"whole_runs": whole_runs(settings, bandwidth)} if large else {}
-    finally:
-        torch.set_num_threads(before)
-    phases = compare([run[0] for run in runs], [run[1] for run in runs], settings, bandwidth)
+    phases = compare(*runs, settings, bandwidth)
     timed = {form: phases["first_step"][f"seconds_{form}"][1] for form in ("factored", "dense")}
     training = benchmark_replicas(repeats=repeats) if device.type == "cuda" else benchmark_training(repeats=repeats)
     names = ("n_features", "d_model", "sparsity", "n_samples", "n_neurons", "target_frequency", "dtype", "seed")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from simulations.algorithms.autoencoders import trainer
-from simulations.algorithms.base import Job
+from simulations.algorithms.base import Job, torch_threads
 from simulations.data.sampling import initial_directions
 from simulations.runs.cell import Cell
 
@@ -163,9 +163,7 @@ def benchmark_replicas(n_replicas: int = 16, *, repeats: int = 5, n_batches: int
 def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, Any]:
     """Time steps of TopK and of GBA at low activity, ours and the usual ways, and the controllers; one thread."""
     topk, gba = COMMON, _gba(initial_bias=LOW_ACTIVITY, gain=0.1)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         step_topk, _, given = ours(topk)
         step_gba, *_ = ours(gba)
         batches = [trainer.inputs(given, k) for k in range(n_batches)]
@@ -181,8 +179,6 @@ def benchmark_training(*, repeats: int = 5, n_batches: int = 10) -> dict[str, An
         for name in CONTROLLERS:
             steps[f"controller_{name}"] = controller_buffer(_gba(controller=name), batches)
         found = seconds_per_step(steps, batches, repeats)
-    finally:
-        torch.set_num_threads(before)
     rates = {
         f"samples_per_second_{name}": topk.batch_size / statistics.median(seconds)
         for name, seconds in found.items()

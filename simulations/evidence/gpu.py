@@ -111,7 +111,6 @@ def replica_speed(device: str, cell: Cell, n_replicas: int) -> dict[str, Any]:
     many = [cell.replace(device=device, seed=cell.seed + k) for k in range(n_replicas)]
     if device == "cuda":
         cell_module.run_batch(many)  # warm up
-    if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     begin = time.perf_counter()
     with route(device):

@@ -12,7 +12,7 @@ from simulations.evidence.presets import good_rows, largest
 from simulations.experiments import EXPERIMENTS
 from simulations.experiments.real import DATA, SIZES
 
-COLUMNS = {
+FRONTIER = {
     "l0": "L0",
     "fraction_variance_unexplained": "FVU",
     "downstream_fidelity_mean": "model's output kept, against the mean",
@@ -20,6 +20,13 @@ COLUMNS = {
     "ablation_effect_chance": "of a random direction",
     "probing_1": "probing, one neuron",
     "probing_input_1": "one coordinate",
+}
+CONSISTENCY = {
+    "consistency": "neurons with cosine > 0.9 in the other start",
+    "consistency_top": "of the most active 5 %",
+    "consistency_mean_cosine": "MCS",
+    "selectivity": "mean Z-score",
+    "l0": "L0",
 }
 COMMANDS = """```sh
 pip install 'sae-recovery[activations]'
@@ -46,7 +53,9 @@ def real_lines(results: Path) -> str:
         "A folder of activations from elsewhere takes the place of the model: `--array X.npy`. Collecting goes on "
         "where it broke off, and so does `real`; google/gemma-2-2b and openai-community/gpt2 go the same way."
     )
-    return "\n\n".join([said, COMMANDS, folder, frontier(results), consistency(results), estimated, lines()])
+    frontier = means(results, "real_frontier", FRONTIER)
+    consistency = means(results, "real_consistency", CONSISTENCY)
+    return "\n\n".join([said, COMMANDS, folder, frontier, consistency, estimated, lines()])
 
 
 def seen(preset: str) -> int:
@@ -60,24 +69,8 @@ def trainings(preset: str) -> int:
     return sum(int(each.get("n_restarts", 1)) for each in points)
 
 
-def frontier(results: Path) -> str:
-    """Return the means over seeds of each arm of real_frontier."""
-    return _means(results, "real_frontier", COLUMNS)
-
-
-def consistency(results: Path) -> str:
-    """Return the means over seeds of each method of real_consistency."""
-    columns = {
-        "consistency": "neurons with cosine > 0.9 in the other start",
-        "consistency_top": "of the most active 5 %",
-        "consistency_mean_cosine": "MCS",
-        "selectivity": "mean Z-score",
-        "l0": "L0",
-    }
-    return _means(results, "real_consistency", columns)
-
-
-def _means(results: Path, experiment: str, columns: dict[str, str]) -> str:
+def means(results: Path, experiment: str, columns: dict[str, str]) -> str:
+    """Return the means over seeds of each arm of an experiment, of columns by their headings, as a table."""
     run = largest(results, experiment)
     if run is None:
         return f"No rows of `{experiment}` yet."

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from figures import critical, plan_check, predict_check
+from figures import critical, critical_check, plan_check, predict_check
 from figures.erosion import SMALL
 from figures.rows import prepare
 from simulations.data.laws.choice import REGISTRIES
@@ -159,7 +159,7 @@ def prediction_lines(results: Path) -> str:
 
 
 def recovery_predicted(results: Path) -> str:
-    """Return the sentences on recovery rates, required widths and plans from theory alone, against their rows."""
+    """Return the sentences on recovery, required widths, critical p and plans from theory alone, against their rows."""
     rows = prepare(rows_of(results, "predict_check"), free=predict_check.FREE, results=(predict_check.RESULT,))
     pairs = predict_check.compared(rows)
     rms = math.sqrt(float((predict_check.errors(pairs) ** 2).mean()))
@@ -168,10 +168,13 @@ def recovery_predicted(results: Path) -> str:
     result = (predict_check.RESULT,)
     plans = prepare(rows_of(results, "plan_check"), free=plan_check.PLAN, results=result, series=("arm",))
     held = plan_check.held(plan_check.carried_out(plans)).partition(", $")[0]  # tau and seeds are told before
+    edges = rows_of(results, "critical_check")
+    number, off, *_ = critical_check.errors(critical_check.compared(edges))
     return (
         f"Theory alone predicts the recovery rate of {pairs['setting'].nunique()} settings (n = {sizes}, tau = 0.9, "
-        f"{rows['seed'].nunique()} seeds) within {rms:.3f} (rms), and the width needed within a factor of {factor:.2f} "
-        f"(rms; `predict_check`). Of plans made by theory alone {held} (`plan_check`)."
+        f"{rows['seed'].nunique()} seeds) within {rms:.3f} (rms), the width needed within a factor of {factor:.2f} "
+        f"(`predict_check`), the critical p of {number} (n >= {edges['n_features'].min():,}, {edges['seed'].nunique()} "
+        f"seeds) within one of {off} (`critical_check`). Of its plans {held} (`plan_check`)."
     )
 
 

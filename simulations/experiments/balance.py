@@ -42,23 +42,12 @@ EXPERIMENT = Experiment(
     grids={
         "quick": lambda: _points(64, 60, ((1, 4, 16), (1, 2, 4)), (0.3, 1, 3), n_neurons=256),
         "standard": lambda: _points(
-            128,
-            100,
-            ((1, 2, 4, 8, 16, 32), (1, 1.5, 2, 3, 4, 6)),
-            (0.03, 0.1, 0.3, 1, 3, 10),
-            n_neurons=1_024,
-            seed=(0, 1, 2, 3, 4),
-            strength_seeds=FRESH,
+            128, 100, ((1, 2, 4, 8, 16, 32), (1, 1.5, 2, 3, 4, 6)), (0.03, 0.1, 0.3, 1, 3, 10), n_neurons=1_024,
+            seed=(0, 1, 2, 3, 4), strength_seeds=FRESH,
         ),
         "paper": lambda: _points(
-            2_048,
-            100,
-            ((1, 2, 4, 8, 16, 32, 64), (1, 1.5, 2, 3, 4, 6, 8)),
-            (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
-            n_neurons=32_768,
-            n_steps=8,
-            seed=(0, 1, 2, 3, 4),
-            strength_seeds=FRESH,
+            2_048, 100, ((1, 2, 4, 8, 16, 32, 64), (1, 1.5, 2, 3, 4, 6, 8)), (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+            n_neurons=32_768, n_steps=8, seed=(0, 1, 2, 3, 4), strength_seeds=FRESH,
         ),
     },
-)
+)  # fmt: skip

@@ -29,28 +29,17 @@ EXPERIMENT = Experiment(
     order=30,
     grids={
         "quick": lambda: at_band_centre(
-            samples=80,
-            neurons=8,
-            center=(False, True),
-            n_features=(32, 64, 128, 256),
+            samples=80, neurons=8, center=(False, True), n_features=(32, 64, 128, 256),
             d_model=(4, 8, 16, 32, 64, 128, 256),
         ),
         "standard": lambda: at_band_centre(
-            samples=50,
-            neurons=8,
-            seed=(0, 1, 2, 3, 4),
-            center=(False, True),
-            n_features=(32, 64, 128, 256),
+            samples=50, neurons=8, seed=(0, 1, 2, 3, 4), center=(False, True), n_features=(32, 64, 128, 256),
             d_model=(4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 256),
         ),
         "paper": lambda: at_band_centre(
-            samples=100,
-            neurons=16,
-            seed=(0, 1, 2, 3, 4),
-            center=(False, True),
-            n_steps=8,
+            samples=100, neurons=16, seed=(0, 1, 2, 3, 4), center=(False, True), n_steps=8,
             n_features=(64, 128, 256, 512, 1_024, 2_048, 4_096),
             d_model=(4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048),
         ),
     },
-)
+)  # fmt: skip

@@ -25,8 +25,7 @@ LINES: Lines = {
     "topk-untied": Line("k", (14, 11), 11, 9, 13, 31),
     "batchtopk-untied": Line("k", (14, 11), 11, 1, 15, 15),
     "l1-untied": Line("penalty", (0.25, 0.13, 0.07), 0.13, 9, 17, 17),
-    # Its first search alone: it is far ahead of GBA without the others.
-    "jumprelu-untied": Line("penalty", (0.0025, 0.0007, 0.0002), 0.0007, 7, None, 7),
+    "jumprelu-untied": Line("penalty", (0.0025, 0.0007, 0.0002), 0.0007, 7, 17, 24),
 }
 
 EXPERIMENT = Experiment(

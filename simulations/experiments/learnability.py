@@ -1,7 +1,7 @@
 """Which features hold a neuron started on them: phase diagrams without a width.
 
 Far above d features a neuron stays for some steps wherever it starts: one step turns it by about sqrt(d/n).  So the
-critical p over d is measured once more after LONG steps, at ten d or nine from the theorem's kink
+critical p over d is measured once more after LONG steps, at nine or ten d from near the theorem's kink
 d* = n^(1 - max((1 + 1/s)/2, 2/s)) on, with target frequencies laid around the one that theory predicts.  Where theory
 has none, because at no p a half stays, they go up from half of the theorem's lower edge 1/n.  EDGES keeps what theory
 said when they were laid: asking takes seconds each, and they stay where theory becomes better (by up to 1.4 since, at

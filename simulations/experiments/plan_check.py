@@ -59,12 +59,16 @@ def ask() -> dict[Asked, Planned]:
     return found
 
 
+def as_settings(planned: Planned) -> Point:
+    """Return a plan as settings of a cell."""
+    return dict(zip(("target_frequency", "n_steps", "n_samples", "n_neurons"), planned, strict=True))
+
+
 def _points(n_plans: int, n_seeds: int) -> list[Point]:
     points: list[Point] = []
-    for (n, d, s, target), (p, n_steps, n_samples, n_neurons) in list(PLANS.items())[:n_plans]:
+    for (n, d, s, target), planned in list(PLANS.items())[:n_plans]:
         sizes: Point = {"n_features": n, "d_model": d, "sparsity": s, "center": True, "arm": f"target {target:g}"}
-        setting = {"target_frequency": p, "n_steps": n_steps, "n_samples": n_samples, "n_neurons": n_neurons}
-        points += [sizes | setting | {"seed": seed} for seed in range(n_seeds)]
+        points += [sizes | as_settings(planned) | {"seed": seed} for seed in range(n_seeds)]
     return points
 
 

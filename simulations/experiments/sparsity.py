@@ -23,13 +23,8 @@ EXPERIMENT = Experiment(
     grids={
         "quick": lambda: by_centring(
             product(
-                n_features=128,
-                d_model=64,
-                n_samples=10_000,
-                n_neurons=512,
-                center=(False, True),
-                sparsity=(1, 2, 3, 4, 6, 8),
-                target_frequency=grid(1e-4, 0.3, 12),
+                n_features=128, d_model=64, n_samples=10_000, n_neurons=512, center=(False, True),
+                sparsity=(1, 2, 3, 4, 6, 8), target_frequency=grid(1e-4, 0.3, 12),
             )
         ),
         "standard": lambda: [
@@ -38,16 +33,9 @@ EXPERIMENT = Experiment(
         ],
         "paper": lambda: by_centring(
             product(
-                seed=SEEDS,
-                n_features=4_096,
-                d_model=1_024,
-                n_samples=400_000,
-                n_neurons=65_536,
-                n_steps=8,
-                center=(False, True),
-                sparsity=SPARSITIES,
-                target_frequency=grid(3e-5, 0.4, 18),
+                seed=SEEDS, n_features=4_096, d_model=1_024, n_samples=400_000, n_neurons=65_536, n_steps=8,
+                center=(False, True), sparsity=SPARSITIES, target_frequency=grid(3e-5, 0.4, 18),
             )
         ),
     },
-)
+)  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from simulations.experiments.base import Experiment, Point
-from simulations.experiments.plan_check import PLANS
+from simulations.experiments.plan_check import PLANS, as_settings
 from simulations.experiments.searching import FRESH, searched, trials
 
 WORLD: dict[str, Any] = {"n_features": 128, "d_model": 64, "sparsity": 3}
@@ -33,8 +33,7 @@ EPOCHS = {"quick": 20, "standard": 60, "paper": 200}  # its steps, of 256 rows
 
 def _others(preset: str) -> list[Point]:
     """Return GBA's other controllers, the provable algorithm as planned for 0.9, and the classical one."""
-    (p, n_steps, n_samples, n_neurons) = PLANS[(*WORLD.values(), 0.9)]
-    planned = {"target_frequency": p, "n_steps": n_steps, "n_samples": n_samples, "n_neurons": n_neurons}
+    planned = as_settings(PLANS[(*WORLD.values(), 0.9)])
     size = SIZES[preset] | OFTEN
     classical = {"algorithm": CLASSICAL, "n_steps": EPOCHS[preset], "batch_size": 256}
     return [

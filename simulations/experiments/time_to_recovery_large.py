@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from simulations.experiments.base import Experiment, Point
-from simulations.experiments.plan_check import Planned
+from simulations.experiments.plan_check import Planned, as_settings
 from simulations.experiments.searching import FRESH, Knob, Range, drawn, searched, trials
 
 WORLD: dict[str, Any] = {"n_features": 512, "d_model": 128, "sparsity": 3, "dictionary_law": "sphere"}
@@ -54,11 +54,9 @@ def spams_trials(preset: str) -> list[Point]:
     return [fixed | own | {"n_steps": SPAMS_SAMPLES[preset] // own["batch_size"]} for own in found]
 
 
-def _planned(seed: int) -> list[Point]:
+def _planned(seed: int) -> Point:
     """Return the provable algorithm as theory alone plans it for 0.9: uniform starts, p, T, N and M."""
-    (p, n_steps, n_samples, n_neurons) = PLAN
-    sizes = {"target_frequency": p, "n_steps": n_steps, "n_samples": n_samples, "n_neurons": n_neurons}
-    return [{"arm": "provable-planned", "center": True, "seed": seed} | sizes]
+    return {"arm": "provable-planned", "center": True, "seed": seed} | as_settings(PLAN)
 
 
 def _quick() -> list[Point]:
@@ -70,7 +68,7 @@ def _quick() -> list[Point]:
 def _all(preset: str, seeds: Iterable[int] = FRESH) -> list[Point]:
     found = {name: [SIZES[preset] | each for each in trials(name)] for name in ("gba", "topk")}
     found |= {"spams": spams_trials(preset), "provable": provable_trials()}
-    return [WORLD | point for point in (*searched({}, found, BEST, seeds), *(p for s in seeds for p in _planned(s)))]
+    return [WORLD | point for point in (*searched({}, found, BEST, seeds), *map(_planned, seeds))]
 
 
 EXPERIMENT = Experiment(

@@ -65,12 +65,7 @@ EXPERIMENT = Experiment(
     order=100,
     grids={
         "quick": lambda: _pairs(
-            64,
-            seed=(0, 1),
-            n_features=64,
-            d_model=48,
-            n_samples=3_200,
-            target_frequency=(0.003, 0.01),
+            64, seed=(0, 1), n_features=64, d_model=48, n_samples=3_200, target_frequency=(0.003, 0.01),
             n_neurons=(512, 2_048, 8_192),
         ),
         "standard": lambda: [
@@ -79,18 +74,12 @@ EXPERIMENT = Experiment(
             *_inside(seed=tuple(range(5))),
         ],
         "paper": lambda: _pairs(
-            512,
-            seed=tuple(range(20)),
-            n_features=(256, 1_024),
-            d_model=(128, 512),
-            n_samples=50_000,
-            center=(False, True),
-            sparsity=(3, 5),
-            target_frequency=(0.0003, 0.001, 0.003, 0.01),
+            512, seed=tuple(range(20)), n_features=(256, 1_024), d_model=(128, 512), n_samples=50_000,
+            center=(False, True), sparsity=(3, 5), target_frequency=(0.0003, 0.001, 0.003, 0.01),
             n_neurons=(512, 2_048, 8_192, 32_768),
         ),
     },
-)
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from simulations.algorithms.base import Runtime
 from simulations.base import checks
@@ -23,8 +23,6 @@ declare(
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Approach(Probe):
     """Start neurons at one depth near features, run the algorithm, and count at each step those that have arrived."""
-
-    without: ClassVar[tuple[str, ...]] = ("n_neurons", "initialization")
 
     start_depth: float = setting(
         6.0,

@@ -23,6 +23,8 @@ declare(
 class Probe(Instrument):
     """What the instruments that probe have in common: neurons that do not see each other."""
 
+    without: ClassVar[tuple[str, ...]] = ("n_neurons", "initialization")
+
     n_probes: int = setting(200, "neurons started at (or near) features by learnability and width", checks.count(1))
 
     def check_algorithm(self, algorithm: Algorithm) -> None:
@@ -38,8 +40,6 @@ class Probe(Instrument):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Learnability(Probe):
     """Start neurons at features, run the algorithm, count those that stay."""
-
-    without: ClassVar[tuple[str, ...]] = ("n_neurons", "initialization")
 
     @classmethod
     def measure(cls, tasks: Sequence[Task], runtime: Runtime) -> list[dict[str, Any]]:

@@ -19,10 +19,7 @@ from simulations.instruments.base import Instrument, Task, register
 from simulations.instruments.simulation import results_of
 from simulations.measures.base import POSITIVE, Column, declare
 
-OF_THE_MODEL = (
-    *("n_features", "sparsity", "support_law", "coefficient_law", "dictionary_law"),
-    *("normalize", "noise"),
-)
+OF_THE_MODEL = ("n_features", "sparsity", "support_law", "coefficient_law", "dictionary_law", "normalize", "noise")
 declare(n_held_out=Column("rows of held-out documents that measure", *POSITIVE))
 
 
@@ -83,11 +80,13 @@ class Real(Instrument):
     @classmethod
     def measure(cls, tasks: Sequence[Task], runtime: Runtime) -> list[dict[str, Any]]:
         """Return the results of each task."""
-        jobs = [Job(each.algorithm, source_of(each)) for each in tasks]
-        fitted = type(tasks[0].algorithm).fit_batch(jobs, runtime)
-        told = [results_of(each, job.source) for each, job in zip(fitted, jobs, strict=True)]
         sources = [source_of(each) for each in tasks]
-        return [each | {"n_held_out": len(own.held_out_rows)} for each, own in zip(told, sources, strict=True)]
+        jobs = [Job(task.algorithm, own) for task, own in zip(tasks, sources, strict=True)]
+        fitted = type(tasks[0].algorithm).fit_batch(jobs, runtime)
+        return [
+            results_of(each, own) | {"n_held_out": len(own.held_out_rows)}
+            for each, own in zip(fitted, sources, strict=True)
+        ]
 
 
 def source_of(task: Task) -> Any:

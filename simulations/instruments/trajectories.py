@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from simulations.algorithms.base import Runtime
 from simulations.instruments.base import Task, register
@@ -29,8 +29,6 @@ declare(
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Trajectories(Probe):
     """Start random neurons, run the algorithm, and follow their cosines with the features that matter to them."""
-
-    without: ClassVar[tuple[str, ...]] = ("n_neurons", "initialization")
 
     @classmethod
     def measure(cls, tasks: Sequence[Task], runtime: Runtime) -> list[dict[str, Any]]:

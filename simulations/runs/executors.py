@@ -179,6 +179,12 @@ EXECUTORS: Mapping[str, Executor] = {"loky": loky, "serial": serial, "dask": das
 DEFAULT_EXECUTOR = "loky"
 
 
+def check_jobs(n_jobs: int) -> None:
+    """Raise ValueError for a number of processes that is none."""
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(f"n_jobs={n_jobs}, but should be at least 1, or -1 for one per core")
+
+
 def executor(backend: str, scheduler: str = "") -> Executor:
     """Return the executor of a name; raises ValueError for an unknown one, or a scheduler too many or too few."""
     one_of("backend", backend, EXECUTORS)

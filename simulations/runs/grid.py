@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -118,6 +119,14 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def part_of(cells: Sequence[Cell], shard: tuple[int, int]) -> Sequence[Cell]:
+    """Return the cells of shard (i, k): every k-th from the i-th; raises ValueError where a shard would have none."""
+    i, k = shard
+    if k > len(cells):
+        raise ValueError(f"shard={i}/{k}, but the grid has {len(cells)} cells: k should be in [1, {len(cells)}]")
+    return cells[i - 1 :: k]
+
+
 def keyed(cells: Sequence[Cell]) -> dict[str, Cell]:
     """Return the cells by identity; raises ValueError for none, and for one cell under two arms."""
     if not cells:
@@ -128,6 +137,11 @@ def keyed(cells: Sequence[Cell]) -> dict[str, Cell]:
         if first.arm != each.arm:
             raise ValueError(f"arms {first.arm!r} and {each.arm!r} of one grid are the same cell")
     return grid
+
+
+def fingerprint(cells: Iterable[Cell]) -> str:
+    """Return what equal grids alone share, by which shards of one run know each other."""
+    return hashlib.sha256("\n".join(map(identity_of, cells)).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def difference(row: Row, cells: Iterable[Cell]) -> str:

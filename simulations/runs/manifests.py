@@ -14,7 +14,7 @@ from simulations.runs.columns import SCHEMA, setting_columns
 MANIFEST_FILE = "manifest.json"
 MOST_SHARDS = 1_000_000
 TYPES: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("experiment", "preset", "started", "device"), str),
+    **dict.fromkeys(("experiment", "preset", "started", "device", "of_grid"), str),
     **dict.fromkeys(("schema", "n_cells", "n_ok", "n_failed", "n_jobs", "seed", "process"), int),
     **dict.fromkeys(("settings", "grid", "overrides", "versions"), dict),
     **dict.fromkeys(("arms", "earlier_runs", "command", "shard"), list),

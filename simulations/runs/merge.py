@@ -22,7 +22,8 @@ def merge(folders: Sequence[Path | str], out: Path | str, command: Sequence[str]
     """Join the shards below `folders` into OUT/EXPERIMENT/PRESET, for every run they hold, and return those folders.
 
     The rows are those of a run without shards, in its order.  Raises StorageError, before anything is written, for a
-    shard that is missing, there twice or not finished, shards of different grids, and a run that is there already.
+    shard that is missing, there twice, not finished or not whole, shards of different grids or with a cell in common,
+    and a run that is there already.
     """
     found: dict[Run, dict[int, Path]] = {}
     for folder in folders:
@@ -70,18 +71,35 @@ def _join(shards: dict[int, Path]) -> tuple[list[Row], dict[str, Any]]:
         for name, got, wanted in (
             ("shard", each["shard"][1], count),
             ("overrides", each.get("overrides"), first.get("overrides")),
+            ("of_grid", each.get("of_grid"), first.get("of_grid")),  # none where another version told none
         ):
-            if got != wanted:
+            if got != wanted and not (name == "of_grid" and None in (got, wanted)):
                 raise StorageError(f"{shards[i]} is of another run: {name}={got!r}, but should be {wanted!r}")
     missing = [str(i) for i in range(1, count + 1) if i not in shards]
     if missing:
         raise StorageError(f"{next(iter(shards.values()))} is one of {count} shards; missing: {', '.join(missing)}")
-    tables = [list(read_cells(shards[i] / ROWS_FILE).values()) for i in range(1, count + 1)]
+    tables = _tables([shards[i] / ROWS_FILE for i in range(1, count + 1)], manifests)
     rows: list[Row] = [
         row for group in zip_longest(*tables) for row in group if row is not None
     ]  # shard i has every count-th cell
     runs = [{name: manifests[i][name] for name in OF_A_RUN if name in manifests[i]} for i in range(1, count + 1)]
     return rows, _manifest(first, list(manifests.values()), rows) | {"earlier_runs": runs}
+
+
+def _tables(files: Sequence[Path], manifests: dict[int, dict[str, Any]]) -> list[list[Row]]:
+    """Return the rows of each shard; raises StorageError for rows that its manifest tells of and that are not there,
+    as after half a copy, and for a cell that two shards have."""
+    tables: list[list[Row]] = []
+    owner: dict[str, Path] = {}
+    for i, file in enumerate(files, start=1):
+        cells = read_cells(file)
+        if len(cells) != (told := manifests[i].get("n_cells", len(cells))):
+            raise StorageError(f"{file} has {len(cells)} rows, but should have {told}: copy it again, or --resume it")
+        if twice := next((owner[key] for key in cells if key in owner), None):
+            raise StorageError(f"{twice} and {file} have rows of the same cell")
+        owner |= dict.fromkeys(cells, file)
+        tables.append(list(cells.values()))
+    return tables
 
 
 def _manifest(first: dict[str, Any], manifests: Sequence[dict[str, Any]], rows: Sequence[Row]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
-from simulations.base.files import StorageError, check_writable, replace, strict
+from simulations.base.files import BrokenOff, StorageError, check_writable, replace, strict
 from simulations.runs.columns import flat, results, row_columns, setting_fields
 from simulations.runs.manifests import MANIFEST_FILE, read_manifest, write_manifest
 from simulations.runs.rows import Row, check_row, checked, text_of
@@ -206,7 +206,7 @@ class RowLog:
                 os.ftruncate(self._file, size)
             except OSError:
                 log.warning("%s: its last line is torn, and is repaired when the sweep is resumed", self.path)
-            raise StorageError(
+            raise BrokenOff(
                 f"{self.path} cannot be written: {error.strerror or error}; earlier rows are kept"
             ) from None
 

@@ -20,8 +20,8 @@ from simulations.runs.attempts import Attempt, RunBatch, attempt, failed
 from simulations.runs.cell import Cell, cost
 from simulations.runs.columns import SCHEMA
 from simulations.runs.estimates import Remaining, duration
-from simulations.runs.executors import DEFAULT_EXECUTOR, Executor, executor
-from simulations.runs.grid import Overrides, difference, keyed
+from simulations.runs.executors import DEFAULT_EXECUTOR, Executor, check_jobs, executor
+from simulations.runs.grid import Overrides, difference, fingerprint, keyed, part_of
 from simulations.runs.leftovers import remove_leftovers
 from simulations.runs.manifests import MANIFEST_FILE, outcome, read_manifest, told_of, write_manifest
 from simulations.runs.provenance import now, provenance
@@ -64,11 +64,12 @@ def sweep(
     check_resumable does.  A cell that kills its worker, also alone, becomes a failed row.  `retry_failed` runs those
     cells alone whose row has failed; `scheduler` is the address of that of backend dask.
     """
-    if n_jobs < 1 and n_jobs != -1:
-        raise ValueError(f"n_jobs={n_jobs}, but should be at least 1, or -1 for one per core")
+    check_jobs(n_jobs)
     execute, resume = executor(backend, scheduler), resume or retry_failed
+    part: dict[str, Any] = {}
     if shard:
-        out, cells = shard_folder(out, shard), cells[shard[0] - 1 :: shard[1]]
+        part = {"shard": list(shard), "of_grid": fingerprint(cells)}
+        out, cells = shard_folder(out, shard), part_of(cells, shard)
     check_resumable(experiment, preset, cells, out, resume=resume)
     folder, grid = run_folder(out, experiment, preset), keyed(cells)
     arms = {key: each.arm for key, each in grid.items()}
@@ -83,7 +84,7 @@ def sweep(
             rows.finish(arms)
             return folder
         manifest = _manifest(experiment, preset, list(grid.values()), n_jobs, command)
-        manifest |= {"overrides": dict(overrides or {})} | ({"shard": list(shard)} if shard else {})
+        manifest |= {"overrides": dict(overrides or {})} | part
         if rows.rows and before:
             run_before = {name: before[name] for name in OF_A_RUN if name in before}
             manifest["earlier_runs"] = [*before.get("earlier_runs", []), run_before]
@@ -171,7 +172,7 @@ def _run(
                 rows.append(row)
                 n_failed += row["status"] != "ok"
                 remaining.finish(checked(row)[1])
-            _keep(rows.path.with_name(FAILURES_FILE), tried.tracebacks)
+            keep_tracebacks(rows.path.with_name(FAILURES_FILE), tried.tracebacks)
             bar.set_postfix(failed=n_failed, left=duration(remaining.seconds()), refresh=False)
             bar.update(len(tried.rows))
 
@@ -182,7 +183,7 @@ def _killed(cells: Sequence[Cell]) -> Attempt:
     return Attempt([failed(each, message) for each in cells], [f"{identity_of(each)}\n{message}" for each in cells])
 
 
-def _keep(path: Path, tracebacks: Sequence[str]) -> None:
+def keep_tracebacks(path: Path, tracebacks: Sequence[str]) -> None:
     """Append tracebacks to the file of failures; a disk that is too full for them loses no rows."""
     if not tracebacks:
         return

@@ -44,6 +44,16 @@ def test_settings_are_checked_by_fit_and_codes_are_needed_to_transform() -> None
     X = np.ones((30, 4)) + np.eye(30, 4)
     with pytest.raises(ValueError, match=r"gain=-1\.0"):
         sr.GBA(gain=-1, n_groups=2, **SMALL).fit(X)
+    for bad, said in (
+        ({"seed": -1}, "seed=-1, but"),
+        ({"seed": 1.5}, "seed=1.5, but"),
+        ({"threads": 0}, "threads=0, but"),
+        ({"threads": "x"}, "threads='x', but"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            sr.fit("topk", X, k=2, **SMALL, **bad)
+        with pytest.raises(ValueError, match=said):
+            sr.TopK(k=2, **SMALL, **bad).fit(X)
     with pytest.raises(ValueError, match="Invalid parameter 'gian'"):
         sr.GBA().set_params(gian=3)
     fitted = sr.ModifiedBA(n_neurons=8).fit(X)

@@ -41,6 +41,17 @@ def by_definition(W: Any, V: Any, z: Any, H: Any) -> dict[str, float]:
     }  # fmt: skip
 
 
+def test_a_name_of_a_file_may_have_the_sign_of_a_key(tmp_path: Path) -> None:
+    folder, W = tmp_path / "run #2", np.eye(3)
+    folder.mkdir()
+    np.save(folder / "W #1.npy", W)
+    np.savez(folder / "both.npz", A=W, B=-W)
+    for name in (folder / "W #1.npy", f"{folder / 'both.npz'}#B"):
+        assert sr.score(str(name), W).n_neurons == 3
+    with pytest.raises(ValueError, match="holds A, B, but no C; say which one: FILE#NAME"):
+        sr.score(f"{folder / 'both.npz'}#C", W)
+
+
 def test_the_numbers_of_saelens_by_its_definitions() -> None:
     X, sparse, V = sr.Model(n_features=20, d_model=12, sparsity=3).sample(3_000)
     H, W = sparse.toarray(), RNG.standard_normal((50, 12))

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import sae_recovery as sr
 from sae_recovery.sweeping import SweepWarning
+
+from simulations.algorithms.base import Algorithm, Fitted, Job, Runtime, discover
+from simulations.data.laws.registry import Law
+from simulations.data.laws.supports import SUPPORTS, Support, uniform
 
 SMALL = {"n_features": 16, "d_model": 8, "sparsity": 2, "n_neurons": 32, "n_samples": 200}
 
@@ -60,6 +67,17 @@ def test_a_torn_last_line_is_repaired(tmp_path: Path) -> None:
         sr.read_rows(tmp_path)
 
 
+def test_what_is_beside_the_rows_costs_none(tmp_path: Path) -> None:
+    """A file of failures that cannot be written, and a manifest that is none."""
+    (tmp_path / "failures.log").mkdir()
+    with pytest.warns(SweepWarning, match="1 of 2 failed"):
+        rows = sr.sweep(lambda n: {"inverse": 1 / n}, over={"n": [0, 1]}, out=tmp_path)
+    assert rows["status"].tolist() == ["failed", "ok"]
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(ValueError, match="is not a manifest"):
+        sr.sweep(lambda n: {}, over={"n": [1]}, out=tmp_path, resume=True)
+
+
 def test_algorithms_share_a_grid_without_settings_that_are_not_theirs(tmp_path: Path) -> None:
     one, two = (
         sr.sweep(
@@ -75,6 +93,37 @@ def test_algorithms_share_a_grid_without_settings_that_are_not_theirs(tmp_path: 
     assert isinstance(one["recovery_per_step"][0], list) and not (one == "").any().any()
 
 
+def test_what_a_script_adds_is_known_to_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function, an algorithm and a law that no import finds; rows do not depend on the number of processes."""
+
+    def train(batches: Any, *, d_model: int, n_neurons: int, n_steps: int, seed: int) -> Any:
+        return next(batches)[:n_neurons]
+
+    @dataclass(frozen=True, kw_only=True, repr=False)
+    class FirstRows(Algorithm):
+        name: ClassVar[str] = "first-rows"
+
+        @classmethod
+        def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
+            return [Fitted(np.asarray(each.source.batch(0, each.algorithm.n_neurons))) for each in jobs]
+
+    def mine(n_features: int, sparsity: int, n_samples: int, rng: np.random.Generator) -> Support:
+        return uniform(n_features, sparsity, n_samples, rng)
+
+    monkeypatch.setitem(discover(), "first-rows", FirstRows)
+    monkeypatch.setitem(SUPPORTS.laws, "mine", Law("mine", mine, (), None, False))
+    one, two = (
+        sr.sweep(
+            [sr.algorithm(train), "first-rows"], over={"support_law": ["mine"], "seed": [0, 1]}, n_jobs=n,
+            n_features=16, d_model=8, sparsity=1, n_neurons=64, n_steps=1, batch_size=64,
+        )
+        for n in (1, 2)
+    )  # fmt: skip
+    assert (one["status"] == "ok").all() and one["feature_recovery_rate"].min() > 0.5  # with s = 1 rows are features
+    same = [name for name in one if "seconds" not in name]
+    assert one[same].equals(two[same])
+
+
 @pytest.mark.parametrize(
     ("what", "settings", "message"),
     [
@@ -86,6 +135,11 @@ def test_algorithms_share_a_grid_without_settings_that_are_not_theirs(tmp_path: 
         ([print], {"over": {"b": [1]}}, "one function, or algorithms"),
         (lambda a: {}, {"over": {"a": [object()]}}, "a is of type object"),
         (lambda a: {}, {"over": {"a": [1]}, "n_jobs": 0}, "n_jobs=0"),
+        (lambda a: {}, {"over": {"a": "topk"}}, "over: a='topk', but should be a list of values"),
+        (lambda a: {}, {"over": {"a": 3}}, "over: a=3, but should be a list of values"),
+        (lambda a: {}, {"over": ["a"]}, "but should have a list of values for each setting"),
+        (lambda version: {}, {"over": {"version": ["old", "new"]}}, "version is a column of every row"),
+        (lambda a, seconds: {}, {"over": {"a": [1]}, "seconds": 5}, "seconds is a column of every row"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(what: object, settings: dict[str, object], message: str) -> None:
@@ -97,6 +151,8 @@ def test_what_does_not_fit_is_refused_in_one_line(what: object, settings: dict[s
 def test_what_a_function_returns_is_checked() -> None:
     with pytest.warns(SweepWarning, match="1 of 1 failed: ValueError: the function returned int"):
         sr.sweep(lambda a: 3, over={"a": [1]})
+    with pytest.warns(SweepWarning, match="1 of 1 failed: ValueError: _point was returned"):
+        sr.sweep(lambda a: {"_point": 2}, over={"a": [1]})
     with pytest.warns(SweepWarning, match="a=2 was returned, but is a setting, 1"):
         sr.sweep(lambda a: {"a": 2}, over={"a": [1]})
 

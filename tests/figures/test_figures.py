@@ -122,7 +122,7 @@ def test_quick_rows_are_drawn_legibly_inside_the_figure_with_their_origin(name):
     assert "\n" in figure.get_suptitle()  # a question, and what the panels share
 
 
-@pytest.mark.parametrize("name", [*TRAINED, "learnability", "width"])
+@pytest.mark.parametrize("name", [*TRAINED, "learnability", "width", "trajectories", "activations"])
 def test_standard_rows_are_drawn_legibly(name):
     assert_legible(draw(name, rows_of(name, "standard"), "standard"))
 

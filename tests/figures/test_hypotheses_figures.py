@@ -140,7 +140,11 @@ def test_assumptions_draw_a_mark_a_method_and_world_with_the_canonical_one_as_li
     marks = [each for each in axes.get_lines() if each.get_marker() == "o"]
     np.testing.assert_allclose([float(each.get_xdata()[0]) for each in marks], [0.9, 0.85, 0.1])
     title = figure.get_suptitle().replace("\n", " ")
-    assert "GBA keeps nine tenths in 1" in title and "TopK keeps nine tenths in 1" in title
+    assert "Nine tenths are kept, of 2 such worlds, by GBA in 1, TopK in 1" in title
+    # More active features break no assumption: they do not count, as in the scorecard.
+    other = [each | {"arm": each["arm"].replace("dense", assumptions.HARDER)} for each in cells]
+    title = assumptions.plot(table(*other)).get_suptitle().replace("\n", " ")
+    assert "of 1 such worlds, by GBA in 1, TopK in 0" in title
 
 
 def test_trajectories_draw_every_neuron_with_its_rival(monkeypatch: pytest.MonkeyPatch) -> None:

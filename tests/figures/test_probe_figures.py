@@ -9,6 +9,7 @@ from figure_helper import assert_legible, legend, panels, xy
 from figure_helper import row as cell_row
 
 from figures import learnability, width, width_check
+from simulations.evidence.scorecard.effects import slope_over_seeds
 
 EMPTY = (
     *("feature_recovery_rate", "learnable_fraction", *width_check.PREDICTED),
@@ -194,7 +195,7 @@ def test_width_draws_widths_theorem_and_exponents():
     assert middle.get_title().startswith("exponent in $n$: 2.00")
     n, sufficient = next(each for each in middle.lines if each.get_gid() == "theorem-n").get_xydata().T
     np.testing.assert_allclose(n, [64, 256, 512])
-    np.testing.assert_allclose(sufficient, np.log10(n) - 3 / 0.95**2 * np.log10(0.02))
+    np.testing.assert_allclose(sufficient, np.log10(n) - 3 * np.log10(0.02))
     assert right.collections[0].get_array().size == 6
 
 
@@ -209,10 +210,21 @@ def test_a_width_without_an_upper_end_is_an_open_mark_and_no_line_over_the_panel
 
 
 def test_exponents_are_weighted_by_their_intervals():
-    table = pd.DataFrame([widths(0.0, -0.01, 0.01), widths(1.0, 0.99, 1.01), widths(9.0, -91.0, 109.0)])
+    table = pd.DataFrame([widths(0.0, -0.01, 0.01), widths(1.0, 0.99, 1.01), widths(9.0, -91.0, 109.0)]).assign(seed=0)
     # The third point says next to nothing: the slope of the first two is 1.
     assert width._slope(np.array([0.0, 1.0, 2.0]), table).startswith("1.00")
     assert width._slope(np.array([0.0]), table[:1]) == ""
+
+
+def test_exponents_have_intervals_over_seeds():
+    """Three seeds of slopes 1, 2 and 3, whose points say each that they are exact: t over three slopes, 4.303 s."""
+    rows = [
+        widths(slope * x, slope * x - 0.01, slope * x + 0.01) | {"seed": slope} for slope in (1, 2, 3) for x in (0, 1)
+    ]
+    table, x = pd.DataFrame(rows), np.array([0.0, 1.0] * 3)
+    assert width._slope(x, table) == r"2.00 $\pm$ 2.48"
+    same = slope_over_seeds(x, table["log10_required_width"], table["seed"])  # the scorecard's
+    assert (same.high - same.low) / 2 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize(("simulated", "inside"), [((0.5, 0.9), 1), ((0.4, 0.7), 2), ((0.3, 0.8), 0)])

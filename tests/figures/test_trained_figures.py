@@ -21,6 +21,7 @@ from figures import (
     time_to_recovery,
     toy,
 )
+from simulations.evidence.scorecard.tuning import shares_kept
 from simulations.measures.coding import HISTOGRAM_EDGES
 
 # Quantiles of Student's t at 0.975 with 2 and 4 degrees of freedom, from a printed table.
@@ -292,6 +293,11 @@ def test_sensitivity_has_a_panel_a_choice_with_its_means_and_what_is_best():
     assert axes.get_title().endswith(f"{expected.min():.2f} to {expected.max():.2f}")
     assert len(xy(axes, "seeds-l1-untied-penalty")) == len(cells)
     assert axes.lines[-1].get_ydata()[0] == pytest.approx(best["feature_recovery_rate"].mean())
+    title = sensitivity.plot(rows).get_suptitle().replace("\n", " ")
+    for method, label in (("gba", "GBA"), ("topk", "TopK, tied"), ("l1-untied", "L1")):
+        kept = shares_kept(rows, method).mean()  # the scorecard's
+        knob = sensitivity.NAMES.get(kept.idxmin(), kept.idxmin().replace("_", " "))
+        assert f"{label} {kept.min():.2f} ({knob})" in title
 
 
 # --- time to recovery

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from cells_helper import Cell as Settings
-from cells_helper import replace, sample_of, source_of, start_of
+from cells_helper import sample_of, source_of, start_of
 
 from simulations.algorithms.provable import modified_ba
 from simulations.evidence.benchmark import (
@@ -23,9 +22,10 @@ from simulations.evidence.benchmark import (
     step_bytes,
     timed_run,
 )
+from simulations.runs.cell import Cell
 from simulations.runs.executors import loky
 
-SMALL = Settings(
+SMALL = Cell(
     n_features=24,
     d_model=12,
     sparsity=3,
@@ -62,7 +62,7 @@ def test_traffic_counts_what_a_step_touches() -> None:
     gathered, scattered = 600 * 300 * 3, 600 * 300 * 0.1 * 3 * 2
     products = 2 * 24 * 300 + 2 * 300 * 12 + 2 * 24 * 12
     assert step_bytes(SMALL, 0.1) == pytest.approx(8 * (gathered + scattered + products))
-    assert step_bytes(replace(SMALL, batch_size=300), 0.0) == pytest.approx(8 * (gathered / 2 + products))
+    assert step_bytes(SMALL.replace(batch_size=300), 0.0) == pytest.approx(8 * (gathered / 2 + products))
 
 
 @pytest.mark.parametrize("form", [0, 1])

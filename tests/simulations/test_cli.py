@@ -407,6 +407,14 @@ def test_width_tells_every_number_with_its_interval(capsys: pytest.CaptureFixtur
     assert 0 < float(str(found["predicted_recovery_rate_high"])) <= 1
 
 
+def test_width_of_a_small_world_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """Curves of a share of nearly 0 were squared to infinity, and 0 times that said where more probes should go."""
+    words = ("--n-features", "16", "--d-model", "8", "--n-samples", "200", "--n-probes", "8", "--device", "cpu")
+    found = run_json(capsys, "width", *words)
+    assert found["status"] == "ok"
+    assert 0 <= float(str(found["success_probability_low"])) <= float(str(found["success_probability_high"])) <= 1
+
+
 def test_probes_refuse_before_any_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert "target_recovery=1.5, but should be in (0, 1)" in refusal(capsys, "width", "--target-recovery", "1.5")
     assert "n_probes=0" in refusal(capsys, "learnability", "--n-probes", "0")

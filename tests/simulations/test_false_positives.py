@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import partial
 from typing import NamedTuple
@@ -223,7 +224,9 @@ def test_a_rival_counts_at_the_better_of_its_forms() -> None:
     both = pd.concat([worse, rows])
     found = trained.gba_over(both, trained.TOPK)
     assert found.effect == trained.gba_over(rows, ("topk",)).effect
-    assert found.note.endswith("of topk, trial 2")
+    n_ours, n_theirs = (both[both["arm"].str.startswith(f"{name}, trial")]["arm"].nunique() for name in ("gba", "topk"))
+    told = f"of topk, trial 2, the best of {n_ours} trials against the best of {2 * n_theirs}"
+    assert found.note.endswith(told) and n_ours < 2 * n_theirs
 
 
 @pytest.mark.parametrize("control", ["one-sided", "two-sided"])
@@ -395,6 +398,47 @@ def test_the_noise_of_the_largest_cooccurrence_is_told() -> None:
     assert realised.effect.value - law.effect.value == pytest.approx(np.log2(1.1), abs=0.05)
     noisy = rows.assign(measured_cooccurrence=rows["measured_cooccurrence"] + 0.4 / np.sqrt(rows["n_features"]))
     assert realised.verdict != UNDECIDED and TESTS["cooccurrence"](noisy).verdict == UNDECIDED
+
+
+def test_a_critical_cooccurrence_that_does_not_fall_with_n_is_not_that_of_the_root() -> None:
+    """Half is lost at rho_2 = 1/16 whatever n is: within a factor of two of 1/sqrt(n) at 128, 256 and 512."""
+    sizes = ((128, 4), (256, 8), (512, 16))
+    rows = provable_worlds._clusters(np.random.default_rng(7), SEEDS, sizes, lambda n, size, luck: math.exp(luck) / 16)
+    found = TESTS["cooccurrence_of_the_law"](rows)
+    assert abs(found.effect.value) < 0.7 and found.verdict == UNDECIDED and "over n as n^0." in found.note
+    assert found.note.endswith("a constant would pass as well")
+    falls = TESTS["cooccurrence_of_the_law"](provable_worlds.many_partners(np.random.default_rng(7), 0.0, SEEDS))
+    assert falls.verdict == SUPPORTED and "over n as n^-0.5" in falls.note
+
+
+def test_how_many_points_of_the_frontier_are_compared_is_told() -> None:
+    rows = worlds.frontier("topk")(np.random.default_rng(3), 0.2, SEEDS)
+    # GBA's points are at 2.2, 4.4, 8.8 and 17.6, the rival's from 2 to 16: one in four is beyond.
+    rule = TESTS["topk_frontier"]
+    assert rule(rows).note.endswith(f"{3 * len(SEEDS)} of GBA's {4 * len(SEEDS)} points are within its range of L0")
+    wider = rows.copy()
+    wider.loc[wider["arm"] == "topk, k 16", "l0"] = 20.0
+    assert "points are within" not in rule(wider).note
+
+
+def test_the_knobs_that_the_paper_varies_are_told_apart() -> None:
+    """The worst knob is the rate, at 0.6; of those of the paper there is one, at 0.85."""
+    rows = worlds.tuning()(np.random.default_rng(8), 0.6, SEEDS)
+    assert "of the paper's knobs" not in TESTS["tuning_free"](rows).note
+    named = rows.assign(arm=rows["arm"].str.replace("gba, k ", "gba, n_groups "))
+    found, kept = TESTS["tuning_free"](named), tuning.shares_kept(named, "gba")["n_groups"]
+    assert found.effect == TESTS["tuning_free"](rows).effect
+    assert f"of the paper's knobs (K, HTF, LTF) n_groups {kept.mean():.2f} (" in found.note
+
+
+def test_where_recovery_ends_and_how_many_steps_it_takes_is_told() -> None:
+    found = TESTS["lower_edge_needed"](provable_worlds.lower_edge_needed(np.random.default_rng(2), -1.0, SEEDS))
+    assert "the samples run out; half of the best is left at " in found.note
+    assert found.note.count(" times 1/n at N/n = ") == 2 and found.note.endswith("N/n = 400")
+    rows = worlds.constant_steps(np.random.default_rng(2), 0.0, SEEDS)
+    assert TESTS["constant_steps"](rows).note.startswith("steps: 8.")
+    told = TESTS["constant_steps"](rows.assign(start_cosine=np.where(rows["n_features"] == 64, 0.5, 0.25))).note
+    assert told.endswith("from a cosine of 0.50 and 0.25")
 
 
 def test_the_worst_knob_decides_how_much_tuning_a_method_needs() -> None:

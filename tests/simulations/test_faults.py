@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from figures.width import plot as plot_width
 from simulations.algorithms import compiled
 from simulations.base import signals
+from simulations.base.files import BrokenOff
 from simulations.base.progress import say_when_compiling
 from simulations.cli import commands, main
 from simulations.evidence import reproduce
@@ -31,7 +32,7 @@ from simulations.experiments import EXPERIMENTS, PRESETS
 from simulations.runs import leftovers, memory
 from simulations.runs.cell import Cell
 from simulations.runs.grid import check_ready
-from simulations.runs.storage import header, read_cells, read_manifest, read_rows, write_manifest, write_rows
+from simulations.runs.storage import RowLog, header, read_cells, read_manifest, read_rows, write_manifest, write_rows
 from simulations.runs.sweep import sweep
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,7 +59,17 @@ REFUSED = {
     "--out has no value": ["sweep", "resonance", "--out", ""],
     "--out has no value ": ["sweep", "resonance", "--out=--"],
     "--rows has no value": ["figure", "resonance", "--rows="],
+    "--features has no value": ["score", "--dictionary", "W.npy", "--features", ""],
+    "--dictionary has no value": ["report", "--dictionary", "", "--rows", str(Path(__file__).parent)],
+    "--checkpoint has no value": ["cell", *TINY, "--algorithm", "topk", "--n-steps", "1", "--checkpoint", " "],
+    "argument 2 has no value": ["merge", "", "--out", "merged"],
+    "algorithm cannot be set by --set; use --algorithm": ["cell", *TINY, "--set", "algorithm=topk"],
+    "--json goes after the command": ["--json", "list"],
     "seed=9007199254740993, but should be in": ["sweep", "resonance", "--seed", str(2**53 + 1)],
+    "n_jobs=0, but should be at least 1": ["reproduce", "--n-jobs", "0"],
+    "n_jobs=-2, but should be at least 1": ["sweep", "resonance", "--dry-run", "--n-jobs", "-2"],
+    "but the grid has 6 cells: k should be in [1, 6]": ["sweep", "trajectories", "--dry-run", "--shard", "7/7"],
+    "/dev/null/x cannot be written": ["benchmark", "--out", "/dev/null/x"],
     "threads=0": ["cell", *TINY, "--threads", "0"],
 }
 
@@ -94,6 +105,21 @@ def test_a_sweep_of_which_no_cell_fits_is_refused(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(MemoryError, match="GiB of memory are free"):
         check_ready([large])
     assert memory.gib(10**400) == memory.gib(10**300)
+
+
+def test_a_disk_that_fills_up_breaks_a_run_off_and_is_no_bad_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: RowLog, row: object) -> None:
+        raise BrokenOff("rows.csv cannot be written: No space left on device")
+
+    point = {"n_features": 16, "d_model": 8, "n_samples": 100, "n_neurons": 32, "n_steps": 2}
+    small = replace(EXPERIMENTS["steps"], grids={"quick": lambda: [point]})
+    monkeypatch.setitem(EXPERIMENTS, "steps", small)  # type: ignore[arg-type]
+    monkeypatch.setattr(RowLog, "append", full)
+    assert main(["sweep", "steps", "--out", str(tmp_path), "--device", "cpu"]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("No space left on device; finished cells are kept: go on with --resume")
 
 
 # Signals

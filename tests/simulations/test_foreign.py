@@ -164,10 +164,6 @@ def test_a_module_in_the_working_directory(file: Path, monkeypatch: pytest.Monke
     )
 
 
-def fit_elsewhere(algorithm: Algorithm) -> Any:
-    return algorithm.fit(source()).dictionary
-
-
 def test_it_goes_to_other_processes_by_its_name(file: Path) -> None:
     own = settings(f"{file}:picks")
     assert pickle.loads(pickle.dumps(own)) == own and b"picks" in pickle.dumps(own)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cells_helper import Cell as Settings
-from cells_helper import evaluation_of, replace, sample_of
+from cells_helper import evaluation_of, sample_of
 from scipy.stats import binom
 
 from simulations.algorithms.provable import modified_ba
 from simulations.instruments.probes import learnability as probes
+from simulations.runs.cell import Cell
 
-CELL = Settings(
+CELL = Cell(
     instrument="learnability",
     n_features=48,
     d_model=24,
@@ -27,28 +27,28 @@ CELL = Settings(
 )
 
 
-def learnability(cell: Settings, threads: int = 1) -> dict[str, Any]:
+def learnability(cell: Cell, threads: int = 1) -> dict[str, Any]:
     return probes.learnability(cell.task(), cell.runtime(threads))
 
 
-def probed_features(cell: Settings, instrument: str, n_probes: int) -> np.ndarray:
+def probed_features(cell: Cell, instrument: str, n_probes: int) -> np.ndarray:
     return probes.probed_features(cell.n_features, cell.seed, instrument, n_probes)
 
 
-def kept_by_hand(cell: Settings, n_steps: int) -> np.ndarray:
+def kept_by_hand(cell: Cell, n_steps: int) -> np.ndarray:
     """Return which of all features hold a neuron after n_steps of modified_ba.run, one run a number of steps."""
     data = sample_of(cell)
     directions = data.features / np.linalg.norm(data.features, axis=1, keepdims=True)
     weights = torch.from_numpy(directions).float()
     state = modified_ba.init(weights, cell.target_frequency)
     evaluation = evaluation_of(cell, [data], [cell.seed], torch.device("cpu"))
-    final = modified_ba.run(state, evaluation, replace(cell, n_steps=n_steps)).weights[0].numpy()
+    final = modified_ba.run(state, evaluation, cell.replace(n_steps=n_steps)).weights[0].numpy()
     return (final * directions).sum(axis=1) > 0.9
 
 
 @pytest.mark.parametrize("center", [False, True])
 def test_it_is_the_algorithm_started_at_every_feature(center: bool) -> None:
-    cell = replace(CELL, center=center)
+    cell = CELL.replace(center=center)
     result = learnability(cell)
     by_hand = [kept_by_hand(cell, k).mean() for k in range(5)]
     assert 0 < by_hand[-1] < 1  # a cell that tells right from wrong
@@ -57,23 +57,23 @@ def test_it_is_the_algorithm_started_at_every_feature(center: bool) -> None:
 
 
 def test_a_subset_is_distinct_features_of_the_same_data() -> None:
-    some = replace(CELL, n_probes=20)
+    some = CELL.replace(n_probes=20)
     chosen = probed_features(some, "learnability", 20)
     assert len(set(chosen)) == 20
     assert set(chosen) <= set(range(48))
     assert not np.array_equal(chosen, np.arange(20))
-    assert not np.array_equal(chosen, probed_features(replace(some, seed=1), "learnability", 20))
+    assert not np.array_equal(chosen, probed_features(some.replace(seed=1), "learnability", 20))
     assert learnability(some)["learnable_fraction"] == pytest.approx(kept_by_hand(CELL, 4)[chosen].mean())
 
 
 def test_more_probes_than_features_are_all_features() -> None:
     np.testing.assert_array_equal(probed_features(CELL, "learnability", 48), np.arange(48))
-    assert learnability(replace(CELL, n_probes=10_000)) == learnability(CELL)
+    assert learnability(CELL.replace(n_probes=10_000)) == learnability(CELL)
 
 
 def test_threads_change_nothing() -> None:
     # 1,200 probes are three tiles.
-    wide = replace(CELL, n_features=1_200, d_model=32, n_probes=1_200, n_steps=2)
+    wide = CELL.replace(n_features=1_200, d_model=32, n_probes=1_200, n_steps=2)
     assert learnability(wide, threads=3) == learnability(wide, threads=1)
 
 
@@ -88,8 +88,8 @@ def test_the_interval_is_exact() -> None:
 
 def test_deep_inside_holds_and_deep_outside_does_not() -> None:
     sizes = {"n_features": 256, "d_model": 128, "sparsity": 3, "n_samples": 20_000, "n_probes": 64}
-    cell = Settings(instrument="learnability", **sizes, device="cpu")
-    inside, outside = (learnability(replace(cell, target_frequency=p)) for p in (0.001, 0.1))
+    cell = Cell(instrument="learnability", **sizes, device="cpu")
+    inside, outside = (learnability(cell.replace(target_frequency=p)) for p in (0.001, 0.1))
     assert inside["learnable_fraction_low"] > outside["learnable_fraction_high"]
 
 

@@ -8,8 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from cells_helper import Cell as Settings
-from cells_helper import dense, evaluation_of, replace, sample_of, start_of
+from cells_helper import dense, evaluation_of, sample_of, start_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
@@ -17,16 +16,16 @@ from scipy.stats import norm
 from simulations.algorithms.provable import modified_ba
 from simulations.algorithms.provable.update import CPU_TILE, Dense, Factored
 from simulations.data.sampling import Sample
-from simulations.runs.cell import run_batch, run_cell
+from simulations.runs.cell import Cell, run_batch, run_cell
 from simulations.runs.columns import results
 
 CPU = torch.device("cpu")
-SMALL = Settings(
+SMALL = Cell(
     n_features=24, d_model=12, sparsity=3, n_samples=600, n_neurons=64, target_frequency=0.1, n_steps=3, dtype="float64"
 )
 
 
-def trace_of(config: Settings, data: Sample, start: np.ndarray) -> modified_ba.Trace:
+def trace_of(config: Cell, data: Sample, start: np.ndarray) -> modified_ba.Trace:
     dtype = getattr(torch, config.dtype)
     state = modified_ba.init(torch.from_numpy(start).to(dtype), config.target_frequency)
     return modified_ba.run(state, evaluation_of(config, [data], [config.seed], CPU), config)
@@ -38,7 +37,7 @@ def same_results(left: dict[str, object], right: dict[str, object]) -> bool:
 
 @pytest.mark.parametrize("step_size", [math.inf, 0.7])
 def test_one_step_is_the_formula(step_size: float) -> None:
-    config = replace(SMALL, n_steps=1, step_size=step_size)
+    config = SMALL.replace(n_steps=1, step_size=step_size)
     data = sample_of(config)
     start = start_of(config, data)
     X = np.stack([data.values[row] @ data.features[data.support[row]] for row in range(600)])
@@ -53,7 +52,7 @@ def test_one_step_is_the_formula(step_size: float) -> None:
 
 
 def test_dead_neuron_keeps_its_weight_and_counts() -> None:
-    config = replace(SMALL, n_steps=2)
+    config = SMALL.replace(n_steps=2)
     data = sample_of(config)
     mean = np.einsum("ms,msd->d", data.values, data.features[data.support]) / 600
     # A hand-made law: all activations are one vector, so its opposite never fires.
@@ -67,7 +66,7 @@ def test_dead_neuron_keeps_its_weight_and_counts() -> None:
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1_000), step_size=st.sampled_from([math.inf, 1.0]))
 def test_rotating_features_and_start_rotates_the_result(seed: int, step_size: float) -> None:
-    config = replace(SMALL, seed=seed, step_size=step_size)
+    config = SMALL.replace(seed=seed, step_size=step_size)
     data = sample_of(config)
     start = start_of(config, data)
     rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal((12, 12)))[0]
@@ -81,7 +80,7 @@ def test_rotating_features_and_start_rotates_the_result(seed: int, step_size: fl
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1_000))
 def test_permuting_features_permutes_the_recovery(seed: int) -> None:
-    config = replace(SMALL, seed=seed)
+    config = SMALL.replace(seed=seed)
     data = sample_of(config)
     order = np.random.default_rng(seed).permutation(24)
     renamed = np.argsort(order)[data.support].astype(np.int32)
@@ -94,10 +93,10 @@ def test_permuting_features_permutes_the_recovery(seed: int) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_adding_neurons_changes_no_neuron_and_never_lowers_recovery(dtype: str) -> None:
-    base = replace(SMALL, n_features=40, dtype=dtype, n_samples=2_000)
+    base = SMALL.replace(n_features=40, dtype=dtype, n_samples=2_000)
     traces = []
     for width in (5, 64, CPU_TILE, CPU_TILE + 100):
-        config = replace(base, n_neurons=width)
+        config = base.replace(n_neurons=width)
         data = sample_of(config)
         traces.append(trace_of(config, data, start_of(config, data)))
     for small, large in pairwise(traces):
@@ -109,7 +108,7 @@ def test_adding_neurons_changes_no_neuron_and_never_lowers_recovery(dtype: str) 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1_000), policy=st.sampled_from(["fixed", "tracking"]), center=st.booleans())
 def test_unit_norms_and_recovery_falls_in_tau(seed: int, policy: str, center: bool) -> None:
-    config = replace(SMALL, seed=seed, bias_policy=policy, center=center)
+    config = SMALL.replace(seed=seed, bias_policy=policy, center=center)
     data = sample_of(config)
     norms = trace_of(config, data, start_of(config, data)).weights.norm(dim=-1).numpy()
     np.testing.assert_allclose(norms, 1, atol=1e-12)  # one float64 division of a 12-vector
@@ -120,7 +119,7 @@ def test_unit_norms_and_recovery_falls_in_tau(seed: int, policy: str, center: bo
 
 @pytest.mark.parametrize("center", [False, True])
 def test_tracking_makes_every_neuron_fire_at_its_target(center: bool) -> None:
-    config = replace(SMALL, bias_policy="tracking", center=center, coefficient_law="exponential", target_frequency=0.05)
+    config = SMALL.replace(bias_policy="tracking", center=center, coefficient_law="exponential", target_frequency=0.05)
     data = sample_of(config)
     state = modified_ba.init(torch.from_numpy(start_of(config, data)), 0.05)
     _, info = modified_ba.step(state, evaluation_of(config, [data], [0], CPU), config)
@@ -132,8 +131,8 @@ def test_tracking_makes_every_neuron_fire_at_its_target(center: bool) -> None:
 
 
 def test_batches_and_threads_equal_single_cells() -> None:
-    config = replace(SMALL, n_neurons=700, n_samples=900)
-    cells = [replace(config, seed=seed, target_frequency=p) for seed in (0, 1) for p in (0.05, 0.2)]
+    config = SMALL.replace(n_neurons=700, n_samples=900)
+    cells = [config.replace(seed=seed, target_frequency=p) for seed in (0, 1) for p in (0.05, 0.2)]
     singles = [run_cell(each) for each in cells]
     assert all(same_results(*pair) for pair in zip(run_batch(cells), singles, strict=True))
     assert same_results(run_cell(config, threads=2), run_cell(config))
@@ -141,7 +140,7 @@ def test_batches_and_threads_equal_single_cells() -> None:
 
 def test_batches_of_unequal_cells_are_refused() -> None:
     with pytest.raises(ValueError, match="seed, target_frequency only"):
-        run_batch([SMALL, replace(SMALL, sparsity=4)])
+        run_batch([SMALL, SMALL.replace(sparsity=4)])
 
 
 def test_history_starts_at_the_start_and_ends_at_the_row() -> None:
@@ -149,17 +148,17 @@ def test_history_starts_at_the_start_and_ends_at_the_row() -> None:
     history = [float(word) for word in row["recovery_per_step"].split()]
     assert len(history) == SMALL.n_steps + 1
     assert history[-1] == pytest.approx(row["feature_recovery_rate"], abs=1e-6)  # six significant digits are kept
-    assert history[0] == pytest.approx(run_cell(replace(SMALL, n_steps=0))["feature_recovery_rate"], abs=1e-6)
+    assert history[0] == pytest.approx(run_cell(SMALL.replace(n_steps=0))["feature_recovery_rate"], abs=1e-6)
 
 
 def test_dense_and_factored_rows_agree() -> None:
-    rows = [run_cell(replace(SMALL, evaluation=form)) for form in ("factored", "dense")]
+    rows = [run_cell(SMALL.replace(evaluation=form)) for form in ("factored", "dense")]
     for name in ("feature_recovery_rate", "mean_max_cosine", "activation_frequency"):
         assert rows[0][name] == pytest.approx(rows[1][name], abs=1e-8)  # float64 rounding, expanded over three steps
 
 
 def test_noise_goes_through_the_dense_form_and_blurs() -> None:
-    config = replace(SMALL, noise=3.0)
+    config = SMALL.replace(noise=3.0)
     data = evaluation_of(config, [sample_of(config)], [0], CPU)
     assert isinstance(data, Dense)
     clean = dense([sample_of(config)], device=CPU, dtype=torch.float64, center=False)
@@ -170,10 +169,10 @@ def test_noise_goes_through_the_dense_form_and_blurs() -> None:
 
 
 def test_mini_batches_use_their_rows_only() -> None:
-    config = replace(SMALL, n_steps=1, batch_size=200)
+    config = SMALL.replace(n_steps=1, batch_size=200)
     data = sample_of(config)
     part = data._replace(support=data.support[:200], values=data.values[:200])
-    small = replace(config, n_samples=200, batch_size=0)
+    small = config.replace(n_samples=200, batch_size=0)
     start = start_of(config, data)
     left, right = trace_of(config, data, start), trace_of(small, part, start)
     assert torch.equal(left.weights, right.weights)
@@ -181,7 +180,7 @@ def test_mini_batches_use_their_rows_only() -> None:
 
 
 def test_start_from_data_are_samples() -> None:
-    config = replace(SMALL, initialization="data", n_neurons=10)
+    config = SMALL.replace(initialization="data", n_neurons=10)
     data = sample_of(config)
     X = Factored([data], device=CPU, dtype=torch.float64, center=False)
     rows = np.stack([data.values[row] @ data.features[data.support[row]] for row in range(600)])
@@ -197,16 +196,16 @@ def test_deep_inside_the_band_beats_deep_outside() -> None:
     False alarm: inside recovers 0.3 to 0.5 of the features, far above none; 0.15 of 192 features is 29 features, more
     than ten standard deviations of either.  Power: an algorithm that ignores p gives equal rates and fails.
     """
-    config = Settings(n_features=64, d_model=32, n_samples=6_000, n_neurons=1_024, center=True)
+    config = Cell(n_features=64, d_model=32, n_samples=6_000, n_neurons=1_024, center=True)
     inside, above = (
-        np.mean([run_cell(replace(config, target_frequency=p, seed=s))["feature_recovery_rate"] for s in (0, 1, 2)])
+        np.mean([run_cell(config.replace(target_frequency=p, seed=s))["feature_recovery_rate"] for s in (0, 1, 2)])
         for p in (0.03, 0.45)
     )
     assert inside > above + 0.15
 
 
 def test_a_row_is_what_the_dictionary_says() -> None:
-    config = replace(SMALL, n_neurons=300, n_samples=2_000, target_frequency=0.02, center=True)
+    config = SMALL.replace(n_neurons=300, n_samples=2_000, target_frequency=0.02, center=True)
     row = run_cell(config)
     data = sample_of(config)
     W = trace_of(config, data, start_of(config, data)).weights[0].numpy()

@@ -37,7 +37,7 @@ from simulations.evidence.report.snippets import mentions
 from simulations.evidence.scorecard.claims import CLAIMS
 from simulations.evidence.scorecard.effects import Effect, over_seeds
 from simulations.evidence.scorecard.verdicts import CONFLICTS, SUPPORTED, above, below, equal
-from simulations.experiments import EXPERIMENTS
+from simulations.experiments import EXPERIMENTS, Experiment
 from simulations.runs.columns import cell_of
 from simulations.runs.storage import ROWS_FILE, read_rows
 from theory.identifiability import compare
@@ -417,13 +417,19 @@ def test_a_report_breaks_nothing(runs: Path, tmp_path: Path, monkeypatch: pytest
     assert capsys.readouterr().err == "no report: no room\n"
 
 
+def one_cell(monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """Put an experiment of one small cell in the place of `resonance`."""
+    point = {"n_features": 16, "d_model": 8, "n_samples": 100, "n_neurons": 32, "n_steps": 2, "arm": "centred"}
+    small = Experiment("resonance", "small", 10, {"quick": lambda: [point | {"center": True}]})
+    monkeypatch.setitem(EXPERIMENTS, "resonance", small)  # type: ignore[arg-type]
+    return small
+
+
 def test_a_sweep_ends_with_its_own_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     helper.toy(tmp_path)
-    point = {"n_features": 16, "d_model": 8, "n_samples": 100, "n_neurons": 32, "n_steps": 2, "arm": "centred"}
-    small = EXPERIMENTS["resonance"].__class__("resonance", "small", 10, {"quick": lambda: [point | {"center": True}]})
-    monkeypatch.setitem(EXPERIMENTS, "resonance", small)  # type: ignore[arg-type]
+    one_cell(monkeypatch)
     assert main(["sweep", "resonance", "--out", str(tmp_path), "--device", "cpu", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["report"] == str(tmp_path / "resonance" / "quick" / "report.html")
@@ -432,9 +438,7 @@ def test_a_sweep_ends_with_its_own_report(
 
 
 def test_reproducing_ends_with_the_report_of_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    point = {"n_features": 16, "d_model": 8, "n_samples": 100, "n_neurons": 32, "n_steps": 2, "arm": "centred"}
-    small = EXPERIMENTS["resonance"].__class__("resonance", "small", 10, {"quick": lambda: [point | {"center": True}]})
-    monkeypatch.setitem(EXPERIMENTS, "resonance", small)  # type: ignore[arg-type]
+    small = one_cell(monkeypatch)
     monkeypatch.setattr(reproduce, "EXPERIMENTS", {"resonance": small})
     monkeypatch.setattr(reproduce, "draw_figures", lambda *_: reproduce.Drawn([], []))
     helper.toy(tmp_path)

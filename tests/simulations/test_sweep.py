@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulations.base.files import BrokenOff
 from simulations.runs import memory, storage
 from simulations.runs.attempts import attempt
 from simulations.runs.cell import Cell
@@ -298,7 +299,7 @@ def test_a_full_disk_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with monkeypatch.context():
         monkeypatch.setattr(RowLog, "append", third)
-        with pytest.raises(StorageError, match="No space left"):
+        with pytest.raises(BrokenOff, match="No space left"):
             run(tmp_path)
     monkeypatch.undo()
     assert len(read_rows(tmp_path / "steps" / "quick")) == 2
@@ -459,8 +460,33 @@ def test_shards_that_do_not_make_a_whole_are_refused(tmp_path: Path) -> None:
     refused("not finished", first, second, third)
     storage.write_manifest(third, read_manifest(third) | {"finished": "now", "overrides": {"seed": [1]}})
     refused("of another run: overrides", first, second, third)
-    with pytest.raises(ValueError, match="cells=0"):
-        run(tmp_path, CELLS[:1], shard=(2, 2))
+    for i in (1, 2):  # the first one too: nothing could be merged with it
+        with pytest.raises(ValueError, match=f"shard={i}/2, but the grid has 1 cells"):
+            run(tmp_path, CELLS[:1], shard=(i, 2))
+
+
+def test_shards_that_hold_other_rows_than_they_tell_are_refused(tmp_path: Path) -> None:
+    """Half a copy, one shard's rows in the folder of another, and shards of grids that differ in their root seed."""
+    first, second = (run(tmp_path, shard=(i, 2)) for i in (1, 2))
+    whole = (second / "rows.csv").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for left, said in (
+        (lines[:1], "has 0 rows, but should have 3"),
+        (lines[:-1], "has 2 rows"),
+        ([*lines[:-1], lines[-1][:-9]], "has 2 rows"),
+        ((first / "rows.csv").read_bytes().splitlines(keepends=True), "rows of the same cell"),
+    ):
+        (second / "rows.csv").write_bytes(b"".join(left))
+        with pytest.raises(StorageError, match=said):
+            merge([first, second], tmp_path / "merged")
+    (second / "rows.csv").write_bytes(whole)
+    other = run(tmp_path / "other", [each.replace(seed=99) for each in CELLS], shard=(2, 2))
+    with pytest.raises(StorageError, match="of another run: of_grid"):
+        merge([first, other], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+    told = {name: each for name, each in read_manifest(second).items() if name != "of_grid"}
+    storage.write_manifest(second, told)  # of an older version
+    assert len(read_rows(*merge([first, second], tmp_path / "merged"))) == len(CELLS)
 
 
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:

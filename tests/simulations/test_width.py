@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cells_helper import Cell as Settings
-from cells_helper import evaluation_of, replace, run_cell, sample_of
+from cells_helper import evaluation_of, sample_of
 from scipy import stats
 from statistics_helper import assert_z, seed_of
 
@@ -19,10 +18,11 @@ from simulations.instruments.probes.directions import conditional_directions, co
 from simulations.instruments.probes.population import Curves, curves_of, fit, fit_weights, log_likelihood
 from simulations.instruments.probes.strata import N_BULK, Strata, Tally, next_probes, strata_of, stratum_of
 from simulations.instruments.probes.width import N_DRAWS
+from simulations.runs.cell import Cell, run_cell
 from simulations.runs.columns import results
 from theory.rare_events import learned_probability, log_tail
 
-CELL = Settings(
+CELL = Cell(
     instrument="width",
     n_features=48,
     d_model=32,
@@ -37,15 +37,15 @@ CELL = Settings(
 INTERVALS = ("success_probability", "predicted_recovery_rate", "required_width", "log10_required_width")
 
 
-def width(cell: Settings, threads: int = 1) -> dict[str, Any]:
+def width(cell: Cell, threads: int = 1) -> dict[str, Any]:
     return instrument.width(cell.task(), cell.runtime(threads))
 
 
-def probe(cell: Settings, strata: Strata) -> Tally:
+def probe(cell: Cell, strata: Strata) -> Tally:
     return instrument.probe(cell.task(), strata, cell.runtime())
 
 
-def summary(tallies: list[Tally], strata: Strata, cell: Settings) -> dict[str, Any]:
+def summary(tallies: list[Tally], strata: Strata, cell: Cell) -> dict[str, Any]:
     return inference.summary(tallies, strata, cell.task())
 
 
@@ -168,7 +168,7 @@ def drawn_tallies(shares: dict[float, float], *, n: int, probes: int, what: str)
 
 def test_the_required_width_of_a_known_population() -> None:
     # pi = 1/2 beyond depth 4, so P = 5e-5 for all features: M = ln 20 / P = 59,900 for 0.95.
-    cell = replace(CELL, d_model=64, n_neurons=10_000, target_recovery=0.95)
+    cell = CELL.replace(d_model=64, n_neurons=10_000, target_recovery=0.95)
     found = summary(drawn_tallies({4.0: 1.0}, n=40, probes=30, what="known"), strata_of(64), cell)
     # No curve of the family jumps: the best of them reach half a stratum (a quarter of a decade) deeper or less deep.
     assert math.log10(found["success_probability"]) == pytest.approx(math.log10(5e-5), abs=0.25)
@@ -180,7 +180,7 @@ def test_the_required_width_of_a_known_population() -> None:
 
 def test_rare_events_far_below_any_simulation() -> None:
     # P = 5e-19: M at 0.5 is ln 2 / P = 1.4e18.  Relative to the depth the family's steepest curve spans 1/32.
-    found = summary(drawn_tallies({18.0: 1.0}, n=40, probes=30, what="far"), strata_of(64), replace(CELL, d_model=64))
+    found = summary(drawn_tallies({18.0: 1.0}, n=40, probes=30, what="far"), strata_of(64), CELL.replace(d_model=64))
     assert math.log10(found["success_probability"]) == pytest.approx(math.log10(5e-19), abs=2.0)
     assert found["log10_required_width_low"] > 15
     assert found["predicted_recovery_rate"] < 1e-10
@@ -189,7 +189,7 @@ def test_rare_events_far_below_any_simulation() -> None:
 
 def test_what_is_learned_only_from_the_feature_itself_is_never_learned() -> None:
     # In 64 dimensions a start within 0.9 is as rare as 1e-23.9: nothing beyond it is learned from a start.
-    found = summary(drawn_tallies({40.0: 1.0}, n=40, probes=30, what="far"), strata_of(64), replace(CELL, d_model=64))
+    found = summary(drawn_tallies({40.0: 1.0}, n=40, probes=30, what="far"), strata_of(64), CELL.replace(d_model=64))
     assert found["log10_required_width"] == "" and found["required_width_reason"] != ""
     assert found.get("never_learned_fraction", 1.0) > 0.9
 
@@ -197,16 +197,16 @@ def test_what_is_learned_only_from_the_feature_itself_is_never_learned() -> None
 def test_features_that_are_never_learned_make_the_width_infinite() -> None:
     tallies = drawn_tallies({3.0: 0.7, math.inf: 0.3}, n=60, probes=20, what="never")
     strata = strata_of(64)
-    cell = replace(CELL, d_model=64, n_neurons=10**9)
+    cell = CELL.replace(d_model=64, n_neurons=10**9)
     population, _ = fit(tallies, strata, 48)
     # 480 features: a share of 0.3 +- 4.9 standard errors of 0.021.
     assert population.weights[population.curves.log_probability < -100].sum() == pytest.approx(0.3, abs=0.11)
-    above = summary(tallies, strata, replace(cell, target_recovery=0.95))
+    above = summary(tallies, strata, cell.replace(target_recovery=0.95))
     assert above["required_width"] == above["log10_required_width"] == above["required_width_high"] == ""
     assert above["required_width_reason"] == "no width recovers as much: too many features are never learned"
     assert above["reachable_recovery"] == pytest.approx(0.7, abs=0.11)
     assert above["log10_relative_width"] < 6  # 0.95 of what is reachable, all of it at depth 3
-    below = summary(tallies, strata, replace(cell, target_recovery=0.3))
+    below = summary(tallies, strata, cell.replace(target_recovery=0.3))
     assert below["required_width"] < 1e5
     assert above["predicted_recovery_rate"] == pytest.approx(0.7, abs=0.11)
 
@@ -216,7 +216,7 @@ def test_nothing_seen_bounds_without_assumptions() -> None:
     trials = np.zeros((10, len(strata.log_mass)), int)
     trials[:, :N_BULK] = 200
     tallies = [Tally(trials, np.zeros_like(trials))] * N_DRAWS
-    found = summary(tallies, strata, replace(CELL, d_model=64, target_recovery=0.5))
+    found = summary(tallies, strata, CELL.replace(d_model=64, target_recovery=0.5))
     # (1 - P)^K = 0.025 at K = 8 * 10 * 5 * 200 starts.
     assert found["success_probability"] == found["success_probability_low"] == 0
     assert found["success_probability_high"] == pytest.approx(math.log(40) / 80_000)
@@ -225,7 +225,7 @@ def test_nothing_seen_bounds_without_assumptions() -> None:
 
 
 def test_results_are_columns_in_range_with_ordered_intervals() -> None:
-    found = width(replace(CELL, n_probes=16))
+    found = width(CELL.replace(n_probes=16))
     for name, value in found.items():
         column = results()[name]
         assert value == "" or column.kind == "text" or column.low <= value <= column.high, name
@@ -236,14 +236,14 @@ def test_results_are_columns_in_range_with_ordered_intervals() -> None:
 
 
 def test_threads_and_repeats_change_nothing() -> None:
-    few = replace(CELL, n_probes=16)
+    few = CELL.replace(n_probes=16)
     assert width(few, threads=2) == width(few) == width(few)
-    assert width(replace(few, seed=1)) != width(few)
+    assert width(few.replace(seed=1)) != width(few)
 
 
 def test_neurons_started_elsewhere_are_refused() -> None:
     with pytest.raises(ValueError, match="initialization is no setting of instrument=width"):
-        width(replace(CELL, initialization="data"))
+        width(CELL.replace(initialization="data"))
 
 
 def test_success_by_stratum_agrees_with_neurons_started_anywhere() -> None:
@@ -276,8 +276,8 @@ def test_success_by_stratum_agrees_with_neurons_started_anywhere() -> None:
 
 
 def test_prediction_agrees_with_direct_simulation() -> None:
-    cells = [replace(CELL, seed=each, n_probes=192) for each in range(12)]
-    simulated = np.array([run_cell(replace(each, instrument="simulation"))["feature_recovery_rate"] for each in cells])
+    cells = [CELL.replace(seed=each, n_probes=192) for each in range(12)]
+    simulated = np.array([run_cell(each.replace(instrument="simulation"))["feature_recovery_rate"] for each in cells])
     found = width(cells[0])
     # Both are means over draws of the data: 12 simulated, N_DRAWS probed, which differ by the spread of the first.
     error = simulated.std(ddof=1) * math.sqrt(1 / 12 + 1 / N_DRAWS) + 0.01  # 0.01: the family of curves
@@ -288,7 +288,7 @@ def test_prediction_agrees_with_direct_simulation() -> None:
 
 
 def test_the_tally_counts_where_neurons_near_a_feature_end() -> None:
-    cell = replace(CELL, n_probes=48 * N_DRAWS)  # all features
+    cell = CELL.replace(n_probes=48 * N_DRAWS)  # all features
     strata = strata_of(cell.d_model)
     tally = probe(cell, strata)
     data = sample_of(cell)

@@ -1,1 +1,1 @@
-"""Tied sparse autoencoders trained by gradient descent: GBA, BA and their rivals on the same data and start."""
+"""Sparse autoencoders trained by gradient descent: GBA, BA and their rivals on the same data and start."""

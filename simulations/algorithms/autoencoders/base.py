@@ -1,7 +1,7 @@
 """The settings that every trained autoencoder has.  Light: torch is loaded when something is trained.
 
-A kind of autoencoder is one module in simulations/algorithms/kinds: settings, a subclass of Autoencoder, and a Network
-(autoencoders.network) that says what its parameters, codes, reconstruction and loss are.
+A kind of autoencoder is one module in simulations/algorithms/kinds: a Network (autoencoders.network) that says what its
+parameters, codes, reconstruction and loss are, and settings, a subclass of Autoencoder with that as `network_class`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from simulations.algorithms.autoencoders.network import Network
     from simulations.data.source import Source
 
+positive = checks.number(0, low_open=True, high_open=True)
+weight = checks.number(0, high_open=True)
 USUAL_BATCH = 512
 SCHEDULES = ("constant", "linear", "tail")
 
@@ -43,7 +45,7 @@ def batch_size() -> Any:
 def learning_rate(default: float = 0.001) -> Any:
     """Declare the learning rate."""
     text = "learning rate of the optimiser; 0.01 for gba, ba, which start sparse"
-    return setting(default, text, checks.number(0, low_open=True, high_open=True))
+    return setting(default, text, positive)
 
 
 def schedule(default: str = "constant") -> Any:
@@ -65,18 +67,23 @@ def beta1(default: float = 0.9) -> Any:
 def initial_norm() -> Any:
     """Declare how long the rows of an encoder start."""
     text = "norm of the rows of the encoder at the start, and of the decoder's where they may have any"
-    return setting(0.1, text, checks.number(0, low_open=True, high_open=True))
+    return setting(0.1, text, positive)
 
 
 def clip_norm(default: float = 0.0) -> Any:
     """Declare how long a gradient may be."""
     text = "norm that the gradient of all parameters is cut to where it is longer; 0: never"
-    return setting(default, text, checks.number(0, high_open=True))
+    return setting(default, text, weight)
 
 
 def n_evaluations() -> Any:
     """Declare how often recovery is measured on the way."""
     return setting(20, "times that training stops to measure recovery", checks.count(1))
+
+
+def n_restarts() -> Any:
+    """Declare how many starts are trained from."""
+    return setting(1, "dictionaries trained on the same data, compared for consistency", checks.count(1))
 
 
 def initial_bias() -> Any:
@@ -87,12 +94,12 @@ def initial_bias() -> Any:
 def initial_scale(default: float) -> Any:
     """Declare the output scale at the start."""
     text = "output scale a at the start of training; 0.01 for gba, ba (near the theorem's a -> 0)"
-    return setting(default, text, checks.number(0, low_open=True, high_open=True))
+    return setting(default, text, positive)
 
 
 def penalty(default: float, text: str) -> Any:
     """Declare a weight of sparsity in the loss."""
-    return setting(default, text, checks.number(0, high_open=True))
+    return setting(default, text, weight)
 
 
 def pre_bias(default: str = "learned") -> Any:
@@ -128,38 +135,56 @@ class Whole:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Autoencoder(Algorithm):
-    """An autoencoder trained by Adam on batches of x = scale (X - mean), the mean norm of x being 1."""
-
-    batch_axes: ClassVar[tuple[str, ...]] = ("seed",)
+class Stepwise(Algorithm):
+    """An algorithm that learns step by step, each from a fresh batch."""
 
     n_steps: int = n_steps()
     batch_size: int = batch_size()
-    learning_rate: float = learning_rate()
-    schedule: str = schedule()
-    warm_up: float = warm_up()
-    beta1: float = beta1()
-    clip_norm: float = clip_norm()
-    optimizer: str = setting("adam", "adam or adamw", checks.names("adam", "adamw"))
-    weight_decay: float = setting(
-        0.01, "of adamw", checks.number(0, high_open=True), applies=lambda leaf: leaf.optimizer == "adamw"
-    )
-    initialization: str = setting(
-        "sphere", "start: sphere (uniform) or data (random samples)", checks.names("sphere", "data")
-    )
-    pre_bias: str = pre_bias()
-    n_evaluations: int = n_evaluations()
-    n_restarts: int = setting(1, "dictionaries trained on the same data, compared for consistency", checks.count(1))
 
     @property
     def usual_samples(self) -> int:  # type: ignore[override]
         """The number of samples where none is given: every batch is fresh."""
         return max(1, self.n_steps) * (self.batch_size or USUAL_BATCH)
 
+    def check(self, model: Any) -> None:
+        """Raise ValueError for batches larger than the data."""
+        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
+
+    def on(self, source: Source) -> Self:
+        """Return these settings with every derived default worked out on the data."""
+        return self.resolved(Whole(self, source))
+
+    def cost_of(self, model: Any) -> float:
+        """Return about how long a job takes: the products of all steps."""
+        rows = self.batch_size or USUAL_BATCH
+        return float(self.n_steps + 1) * self.n_neurons * rows * float(model.d_model)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Autoencoder(Stepwise):
+    """An autoencoder trained by Adam on batches of x = scale (X - mean), the mean norm of x being 1."""
+
+    batch_axes: ClassVar[tuple[str, ...]] = ("seed",)
+    network_class: ClassVar[type[Network]]
+
+    learning_rate: float = learning_rate()
+    schedule: str = schedule()
+    warm_up: float = warm_up()
+    beta1: float = beta1()
+    clip_norm: float = clip_norm()
+    optimizer: str = setting("adam", "adam or adamw", checks.names("adam", "adamw"))
+    weight_decay: float = setting(0.01, "of adamw", weight, applies=lambda leaf: leaf.optimizer == "adamw")
+    initialization: str = setting(
+        "sphere", "start: sphere (uniform) or data (random samples)", checks.names("sphere", "data")
+    )
+    pre_bias: str = pre_bias()
+    n_evaluations: int = n_evaluations()
+    n_restarts: int = n_restarts()
+
     @classmethod
     def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
         """Return the autoencoder of replicas that differ in `batch_axes` only."""
-        raise NotImplementedError
+        return cls.network_class(cells, device, dtype)
 
     @classmethod
     def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
@@ -172,23 +197,14 @@ class Autoencoder(Algorithm):
 
         return fit_batch(jobs, runtime)
 
-    def check(self, model: Any) -> None:
-        """Raise ValueError for batches larger than the data."""
-        checks.check_batch(self.batch_size, None if model is None else model.n_samples)
-
-    def on(self, source: Source) -> Self:
-        """Return these settings with every derived default worked out on the data."""
-        return self.resolved(Whole(self, source))
-
     def bytes_of(self, model: Any) -> int:
         """Return about what a job takes: weights, gradient and moments, and half a dozen arrays of a batch."""
         d, rows, n = model.d_model, self.batch_size or USUAL_BATCH, getattr(model, "n_features", 0)
         return int(self.n_restarts * (32 * d * self.n_neurons + 48 * rows * self.n_neurons + 16 * n * d))
 
     def cost_of(self, model: Any) -> float:
-        """Return about how long a job takes: the products of all steps."""
-        rows = self.batch_size or USUAL_BATCH
-        return float(self.n_steps + 1) * self.n_neurons * self.n_restarts * rows * float(model.d_model)
+        """Return about how long a job takes: the products of all steps, from every start."""
+        return self.n_restarts * super().cost_of(model)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

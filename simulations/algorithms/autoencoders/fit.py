@@ -14,60 +14,73 @@ from torch import Tensor
 from simulations.algorithms.autoencoders import checkpoint, trainer
 from simulations.algorithms.autoencoders.network import Network, Tensors
 from simulations.algorithms.autoencoders.trainer import Problem, State
-from simulations.algorithms.base import Array, Fitted, Job, Runtime, Trace
+from simulations.algorithms.base import Array, Fitted, Job, Runtime, Trace, torch_threads
 from simulations.base.checks import check_batch
 from simulations.base.files import check_writable
+from simulations.data.source import View
 
 ROWS_AT_ONCE = 1_024  # also the batch of batchtopk when it codes
 
 
 class Coder:
-    """The codes of one trained autoencoder: raw X (rows, d) -> z (rows, M) and the reconstruction of X (rows, d).
+    """The codes of an autoencoder: raw X (rows, d) -> z (rows, M) and the reconstruction of X (rows, d).
 
-    z are in units of x = scale (X - mean).  Rows are coded ROWS_AT_ONCE at a time, which is a batch to batchtopk.
+    z are in units of x = scale (X - mean).  Rows are coded ROWS_AT_ONCE at a time, which is a batch to batchtopk.  A
+    subclass says what the codes are.
     """
 
-    def __init__(self, network: Network, parameters: Tensors, r: int, scale: float, mean: Array) -> None:
-        own = network.cells[r]
-        self.network = type(own).network([own], network.device, network.dtype)
-        self.parameters = {name: each[r : r + 1].detach().clone() for name, each in parameters.items()}
-        self.scale, self.mean = scale, mean
+    def __init__(self, view: View, n_neurons: int) -> None:
+        self.view, self.n_neurons = view, n_neurons
+        self.scale, self.mean = view.scale, view.mean
+
+    def coded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return codes and f(x) of x (rows, d)."""
+        raise NotImplementedError
 
     def blocks(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield codes, f(x) and x of x (rows, d), ROWS_AT_ONCE at a time."""
         for part in torch.split(x, ROWS_AT_ONCE):
             with torch.no_grad():
-                codes, output = self.network.forward(self.parameters, part[None])
-            yield codes[0], output[0], part
+                codes, output = self.coded(part)
+            yield codes, output, part
 
     def __call__(self, X: Array) -> tuple[Array, Array]:
         """Return codes and reconstruction; raises ValueError for rows of another dimension."""
-        X = np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != len(self.mean):
-            raise ValueError(f"X of shape {X.shape}, but should be (rows, {len(self.mean)})")
-        done = [self._coded(X[start : start + ROWS_AT_ONCE]) for start in range(0, len(X), ROWS_AT_ONCE)]
+        if np.ndim(X) != 2 or np.shape(X)[1] != len(self.mean):
+            raise ValueError(f"X of shape {np.shape(X)}, but should be (rows, {len(self.mean)})")
+        parts = (X[start : start + ROWS_AT_ONCE] for start in range(0, len(X), ROWS_AT_ONCE))
+        done = [each for part in parts for each in self.blocks(self.view.of(part))]
         if not done:
-            return np.zeros((0, self.network.settings.n_neurons)), np.zeros((0, len(self.mean)))
-        return np.concatenate([each[0] for each in done]), np.concatenate([each[1] for each in done])
+            return np.zeros((0, self.n_neurons)), np.zeros((0, len(self.mean)))
+        outputs = np.concatenate([output.double().cpu().numpy() for _, output, _ in done])
+        return np.concatenate([codes.cpu().numpy() for codes, *_ in done]), outputs / self.scale + self.mean
 
-    def _coded(self, X: Array) -> tuple[Array, Array]:
-        x = torch.from_numpy((X - self.mean) * self.scale).to(self.network.device, self.network.dtype)
-        with torch.no_grad():
-            codes, output = self.network.forward(self.parameters, x[None])
-        return codes[0].cpu().numpy(), output[0].double().cpu().numpy() / self.scale + self.mean
+
+class OwnCoder(Coder):
+    """The codes of one replica of a network, as it is now."""
+
+    def __init__(self, network: Network, parameters: Tensors, r: int, view: View) -> None:
+        own = network.cells[r]
+        super().__init__(view, own.n_neurons)
+        self.network = type(own).network([own], network.device, network.dtype)
+        self.parameters = {name: each[r : r + 1].detach().clone() for name, each in parameters.items()}
+
+    def coded(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return codes and f(x) of x (rows, d)."""
+        codes, output = self.network.forward(self.parameters, x[None])
+        return codes[0], output[0]
 
 
 @dataclass(frozen=True)
 class HeldOut:
     """Codes, reconstruction and input of the held-out rows, block by block; it can be pickled, as a lambda cannot."""
 
-    code: Any
+    code: Coder
     rows: Callable[[], Tensor]
 
     def __call__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the blocks, of rows that are drawn when they are asked for."""
-        blocks: Iterator[tuple[Tensor, Tensor, Tensor]] = self.code.blocks(self.rows())
-        return blocks
+        return self.code.blocks(self.rows())
 
 
 def fit_batch(jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
@@ -81,10 +94,7 @@ def fit_batch(jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
         check_batch(each.algorithm.batch_size, each.source.n_samples)
     _check_axes(jobs)
     device, dtype = runtime.torch_device(), runtime.torch_dtype()
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with torch_threads(1 if device.type == "cpu" else torch.get_num_threads()):
         given = trainer.problem(jobs, device, dtype)
         state, trace, after = trainer.init(given), Trace(), None
         before = [_untrained(given, state, r) for r in range(len(given.cells))]
@@ -92,11 +102,9 @@ def fit_batch(jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
             check_writable(path.parent)
             if path.exists():
                 state, trace = checkpoint.resume(path, given)
-            after = lambda *reached: checkpoint.write(path, *reached)  # noqa: E731
+            after = partial(checkpoint.write, path)
         trainer.run(state, given, trace, after)
         return _fitted(given, state, trace, before)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _check_axes(jobs: Sequence[Job]) -> None:
@@ -112,8 +120,7 @@ def _check_axes(jobs: Sequence[Job]) -> None:
 
 
 def _coder(given: Problem, state: State, r: int) -> Coder:
-    view = given.views[r]
-    return Coder(given.network, state.parameters, r, view.scale, view.mean)
+    return OwnCoder(given.network, state.parameters, r, given.views[r])
 
 
 def _dictionary(given: Problem, state: State, r: int) -> Array:

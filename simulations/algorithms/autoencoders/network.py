@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Tensors = dict[str, "Tensor"]
+THRESHOLD_ROWS = 1_024  # a batch of batchtopk when its threshold is measured
 FROZEN, AT_MEAN = ("zero", "mean"), ("mean", "learned-mean")  # of the setting pre_bias
 
 
@@ -158,6 +159,18 @@ class Network:
     def start_of_pre_bias(self, mean: Tensor) -> Tensor:
         """Return b_pre (R, d) before training."""
         return mean.clone() if self.settings.pre_bias in AT_MEAN else mean.new_zeros(mean.shape)
+
+
+def smallest_code(codes: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the smallest positive of the codes (R, B, M) of a batch, averaged over batches of x (R, rows, d).
+
+    Implements: the inference threshold of BatchTopK, Bussmann et al., arXiv 2412.06410, E min { z > 0 }.
+    """
+    import torch
+
+    parts = (codes(part).flatten(1) for part in torch.split(x, THRESHOLD_ROWS, dim=1))
+    found = torch.stack([torch.where(each > 0, each, torch.inf).amin(1) for each in parts])
+    return torch.nan_to_num(torch.where(found.isfinite(), found, torch.nan).nanmean(0))
 
 
 def unit_rows(weights: Tensor) -> Tensor:

@@ -35,32 +35,15 @@ def _penalty_slope(code: Any, scale: Any, kind: int, penalty: Any) -> Any:
 
 @compiled(fastmath=_FAST)
 def _accumulate(
-    u: Array,
-    x: Array,
-    W: Array,
-    a: Array,
-    b: Array,
-    b_pre: Array,
-    k: int,
-    floor: Any,
-    ties: int,
-    jump: bool,
-    kind: int,
-    penalty: Any,
-    bandwidth: Any,
-    gW: Array,
-    ga: Array,
-    gb: Array,
-    theta: Array,
-    g_pre: Array,
-    fired: Array,
-    top: Array,
-) -> tuple[float, int]:
+    u: Array, x: Array, W: Array, a: Array, b: Array, b_pre: Array, k: int, floor: Any, ties: int, jump: bool,
+    kind: int, penalty: Any, bandwidth: Any, gW: Array, ga: Array, gb: Array, theta: Array, g_pre: Array,
+    fired: Array, top: Array,
+) -> tuple[float, int]:  # fmt: skip
     """Add the gradients of a batch and return (sum of 1/2 ||e||^2, active entries).
 
     `k` > 0 takes the k largest positive y of a row; otherwise what is above `floor` is active, and the first `ties` of
     what is equal to it.  A `bandwidth` > 0 adds the straight-through gradient `theta` of entries within half of it.
-    """  # fmt: skip
+    """
     rows, d = x.shape
     width = u.shape[1]
     y = np.empty(width, u.dtype)

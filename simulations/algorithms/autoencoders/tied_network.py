@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulations.algorithms.autoencoders.network import Export, Network, Seen, Tensors, unit_rows
+from simulations.algorithms.autoencoders.network import Export, Network, Seen, Tensors, smallest_code, unit_rows
 from simulations.algorithms.autoencoders.sparse import sparse_gradients
 from simulations.algorithms.autoencoders.tied import (
     WITH_K,
@@ -20,7 +20,6 @@ from simulations.algorithms.autoencoders.tied import (
 )
 
 FLOOR_SHARE = 0.8  # of the last floor of batchtopk, below which the next is not expected
-THRESHOLD_ROWS = 1_024  # a batch of batchtopk when it is measured
 
 
 class TiedNetwork(Network):
@@ -76,18 +75,15 @@ class TiedNetwork(Network):
         return norm.sum((1, 2)) + parameters["scale"].sum(1) + parameters["bias"].sum(1)
 
     def threshold(self, parameters: Tensors, x: Tensor) -> Tensor | None:
-        """Return, of batchtopk, the smallest active y of a batch, averaged over batches of x (R, rows, d).
-
-        Implements: the inference threshold of Bussmann et al., arXiv 2412.06410, E min { y > 0 that are active }.
-        """
+        """Return, of batchtopk, the smallest active y of a batch, averaged over batches of x (R, rows, d)."""
         if self.gate.algorithm != "batchtopk":
             return None
-        lowest = []
-        for part in torch.split(x, THRESHOLD_ROWS, dim=1):
+
+        def codes(part: Tensor) -> Tensor:
             y = pre_activations(Parameters(**parameters), part)
-            lowest.append(torch.where(self.gate.active(y), y, torch.inf).flatten(1).amin(1))
-        found = torch.stack(lowest)
-        return torch.nan_to_num(torch.where(found.isfinite(), found, torch.nan).nanmean(0))
+            return y * self.gate.active(y)
+
+        return smallest_code(codes, x)
 
     def export(self, parameters: Tensors, r: int, threshold: float | None) -> Export:
         """Return W_enc = W^T, W_dec = a W, b_enc = b, b_dec = b_pre; a JumpReLU has b_enc = 0 and threshold -b.

@@ -245,11 +245,7 @@ def run(state: State, given: Problem, trace: Trace, after: After | None = None) 
     while True:
         over = state.step == settings.n_steps or bool((state.diverged >= 0).all())
         if state.step in wanted or (over and state.step not in trace.steps):
-            trace.steps.append(state.step)
-            trace.seconds.append(clock.seconds())
-            trace.samples.append(state.step * settings.batch_size)
-            if (cosine := best_cosine(state, given)) is not None:
-                trace.best_cosine.append(cosine)
+            trace.add(state.step, clock.seconds(), state.step * settings.batch_size, best_cosine(state, given))
             if after is not None:
                 after(given, state, trace)
         if over:

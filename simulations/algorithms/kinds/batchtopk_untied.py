@@ -13,31 +13,16 @@ first 1,000 steps to 2e-4 (2^14/M)^(1/2), 1.6e-3 at M = 256.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulations.algorithms.autoencoders.network import Export, Network, Tensors, largest
+from simulations.algorithms.autoencoders.network import Export, Network, Tensors, largest, smallest_code
 from simulations.algorithms.base import register
 from simulations.algorithms.kinds.untied_topk import UntiedTopK, UntiedTopKNetwork
 from simulations.base.settings import setting
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-
-THRESHOLD_ROWS = 1_024  # a batch when the threshold is measured
-
-
-@register("batchtopk-untied")
-@dataclass(frozen=True, kw_only=True, repr=False)
-class UntiedBatchTopK(UntiedTopK):
-    """BatchTopK with an encoder of its own, a bias per latent, and AuxK for dead latents."""
-
-    @classmethod
-    def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
-        """Return the autoencoder of replicas."""
-        return UntiedBatchTopKNetwork(cells, device, dtype)
 
 
 class UntiedBatchTopKNetwork(UntiedTopKNetwork):
@@ -49,14 +34,7 @@ class UntiedBatchTopKNetwork(UntiedTopKNetwork):
 
     def threshold(self, parameters: Tensors, x: Tensor) -> Tensor:
         """Return the smallest active latent of a batch (R,), averaged over batches of x (R, rows, d)."""
-        import torch
-
-        lowest = []
-        for part in torch.split(x, THRESHOLD_ROWS, dim=1):
-            codes = self.forward(parameters, part)[0]
-            lowest.append(torch.where(codes > 0, codes, torch.inf).flatten(1).amin(1))
-        found = torch.stack(lowest)
-        return torch.nan_to_num(torch.where(found.isfinite(), found, torch.nan).nanmean(0))
+        return smallest_code(lambda part: self.forward(parameters, part)[0], x)
 
     def export(self, parameters: Tensors, r: int, threshold: float | None) -> Export:
         """Return the parts of SAELens' jumprelu architecture, with the threshold."""
@@ -64,6 +42,14 @@ class UntiedBatchTopKNetwork(UntiedTopKNetwork):
 
         parts = super().export(parameters, r, threshold).tensors
         return Export("jumprelu", parts | {"threshold": torch.full_like(parts["b_enc"], threshold or 0.0)}, {})
+
+
+@register("batchtopk-untied")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class UntiedBatchTopK(UntiedTopK):
+    """BatchTopK with an encoder of its own, a bias per latent, and AuxK for dead latents."""
+
+    network_class: ClassVar[type[Network]] = UntiedBatchTopKNetwork
 
 
 def check_widths(name: str, value: Any, leaf: Any) -> None:
@@ -87,19 +73,6 @@ def matryoshka_widths() -> Any:
     return setting("", text, check_widths, derived=nested)
 
 
-@register("matryoshka")
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Matryoshka(UntiedBatchTopK):
-    """BatchTopK whose first latents reconstruct on their own too, so that frequent features come first."""
-
-    matryoshka_widths: str = matryoshka_widths()
-
-    @classmethod
-    def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
-        """Return the autoencoder of replicas."""
-        return MatryoshkaNetwork(cells, device, dtype)
-
-
 class MatryoshkaNetwork(UntiedBatchTopKNetwork):
     """The parameters and the memory of UntiedTopKNetwork."""
 
@@ -111,3 +84,13 @@ class MatryoshkaNetwork(UntiedBatchTopKNetwork):
             part = self.decoded(codes[..., :width], parameters["decoder"][:, :width]) + parameters["pre_bias"][:, None]
             total = total + (x - part).square().sum((1, 2)) / (2 * x.shape[1])
         return total, codes
+
+
+@register("matryoshka")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Matryoshka(UntiedBatchTopK):
+    """BatchTopK whose first latents reconstruct on their own too, so that frequent features come first."""
+
+    network_class: ClassVar[type[Network]] = MatryoshkaNetwork
+
+    matryoshka_widths: str = matryoshka_widths()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from simulations.algorithms.autoencoders.base import Tied, initial_scale, learning_rate, pre_bias, schedule
+from simulations.algorithms.autoencoders.base import (
+    Tied,
+    initial_scale,
+    learning_rate,
+    positive,
+    pre_bias,
+    schedule,
+    weight,
+)
 from simulations.algorithms.base import register
 from simulations.base import checks
 from simulations.base.settings import setting
@@ -63,16 +71,10 @@ class Controlled(Tied):
         checks.names("paper", "quantile", "quantile-below"),
     )
     gain: float = setting(
-        0.01,
-        "gamma_minus of the paper's controller",
-        checks.number(0, low_open=True, high_open=True),
-        applies=lambda leaf: leaf.controller == "paper",
+        0.01, "gamma_minus of the paper's controller", positive, applies=lambda leaf: leaf.controller == "paper"
     )
     gain_ratio: float = setting(
-        1.0,
-        "gamma_plus / gamma_minus",
-        checks.number(0, high_open=True),
-        applies=lambda leaf: leaf.controller == "paper",
+        1.0, "gamma_plus / gamma_minus", weight, applies=lambda leaf: leaf.controller == "paper"
     )
     relaxation: float = setting(
         0.5,

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from simulations.algorithms.autoencoders import base
+from simulations.algorithms.autoencoders.base import positive, weight
 from simulations.algorithms.base import Algorithm, Fitted, Runtime, adapter
 from simulations.algorithms.kinds.batchtopk_untied import matryoshka_widths
 from simulations.algorithms.streamed import Streamed
@@ -24,8 +25,6 @@ from simulations.base.settings import setting
 from simulations.data.source import Source
 
 PREFIX = "dictionary-learning"
-positive = checks.number(0, low_open=True, high_open=True)
-weight = checks.number(0, high_open=True)
 LR = "learning rate of Adam"
 
 
@@ -38,7 +37,7 @@ class Trained(Streamed):
     ours: ClassVar[tuple[str, ...]] = ("n_neurons", "n_steps", "batch_size", "n_evaluations", "n_restarts")
 
     n_evaluations: int = base.n_evaluations()
-    n_restarts: int = setting(1, "dictionaries trained on the same data, compared for consistency", checks.count(1))
+    n_restarts: int = base.n_restarts()
 
     def check_ready(self) -> None:
         """Raise ValueError where dictionary_learning is not installed."""

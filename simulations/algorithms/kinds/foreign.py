@@ -24,7 +24,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simulations.algorithms.base import Algorithm, Array, Fitted, Runtime, Trace, adapter, algorithm_class
+from simulations.algorithms.base import (
+    Algorithm,
+    Array,
+    Fitted,
+    Runtime,
+    Trace,
+    adapter,
+    algorithm_class,
+    best_cosine,
+    torch_threads,
+)
 from simulations.algorithms.streamed import Streamed
 from simulations.base import checks
 from simulations.base.settings import setting
@@ -191,16 +201,11 @@ def _fit(settings: Foreign, source: Source, runtime: Runtime) -> Fitted:
     checks.check_batch(settings.batch_size, source.n_samples)
     batches, arguments = Batches(source, settings.batch_size), _arguments(settings, source, runtime)
     begin = time.perf_counter()
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(runtime.threads)  # processes side by side use the other cores
     try:
-        returned = type(settings).function(batches, **arguments)
+        with torch_threads(runtime.threads):  # processes side by side use the other cores
+            returned = type(settings).function(batches, **arguments)
     except Exception as error:
         raise RuntimeError(" ".join(f"{settings.name}: {type(error).__name__}: {error}".split())) from error
-    finally:
-        torch.set_num_threads(threads)
     seconds = time.perf_counter() - begin - batches.seconds
     extra: Any = {}
     if isinstance(returned, tuple):
@@ -208,11 +213,8 @@ def _fit(settings: Foreign, source: Source, runtime: Runtime) -> Fitted:
             raise ValueError(f"{settings.name} returned {len(returned)} things, but should return W or (W, extra)")
         returned, extra = returned
     W = _dictionary(settings, source, returned)
-    trace = Trace([settings.n_steps], [seconds], [batches.count * settings.batch_size])
-    if source.truth is not None:
-        V = source.truth.features
-        norms = np.linalg.norm(V, axis=1, keepdims=True), np.linalg.norm(W, axis=1, keepdims=True)
-        trace.best_cosine.append(((V / norms[0]) @ (W / np.where(norms[1] > 0, norms[1], 1)).T).max(axis=1))
+    trace = Trace()
+    trace.add(settings.n_steps, seconds, batches.count * settings.batch_size, best_cosine(W, source))
     return Fitted(W, trace=trace, extra=_numbers(settings.name, extra))
 
 

@@ -16,35 +16,15 @@ M = 512, 1,500 steps of 256).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from simulations.algorithms.autoencoders.base import Autoencoder, beta1, initial_norm, penalty
 from simulations.algorithms.autoencoders.network import Export, Network, Seen, Tensors, across, unit_rows
 from simulations.algorithms.base import register
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-
-
-@register("gated")
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Gated(Autoencoder):
-    """Gated SAE: which neurons are active, and how much, apart."""
-
-    batch_axes: ClassVar[tuple[str, ...]] = (*Autoencoder.batch_axes, "penalty", "initial_norm")
-
-    beta1: float = beta1(0.0)
-    initial_norm: float = initial_norm()
-
-    penalty: float = penalty(1.0, "lambda, weight of |ReLU(pi_gate)|_1 in the loss")
-
-    @classmethod
-    def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
-        """Return the autoencoder of replicas."""
-        return GatedNetwork(cells, device, dtype)
 
 
 class GatedNetwork(Network):
@@ -97,3 +77,17 @@ class GatedNetwork(Network):
         own = {name: each[r].double() for name, each in parameters.items()}
         parts = {"W_enc": own["gate"].T, "W_dec": own["decoder"], "b_dec": own["pre_bias"]}
         return Export("gated", parts | {name: own[name] for name in ("b_gate", "b_mag", "r_mag")}, {})
+
+
+@register("gated")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Gated(Autoencoder):
+    """Gated SAE: which neurons are active, and how much, apart."""
+
+    batch_axes: ClassVar[tuple[str, ...]] = (*Autoencoder.batch_axes, "penalty", "initial_norm")
+    network_class: ClassVar[type[Network]] = GatedNetwork
+
+    beta1: float = beta1(0.0)
+    initial_norm: float = initial_norm()
+
+    penalty: float = penalty(1.0, "lambda, weight of |ReLU(pi_gate)|_1 in the loss")

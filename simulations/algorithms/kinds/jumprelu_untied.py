@@ -15,39 +15,17 @@ same 30 steps (tests/saelens/test_identical.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from simulations.algorithms.autoencoders.base import beta1, clip_norm, penalty
+from simulations.algorithms.autoencoders.base import beta1, clip_norm, penalty, positive, weight
 from simulations.algorithms.autoencoders.network import Export, Network, Tensors
 from simulations.algorithms.base import register
 from simulations.algorithms.kinds.l1_untied import Untied, UntiedNetwork
-from simulations.base import checks
 from simulations.base.settings import setting
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-
-
-@register("jumprelu-untied")
-@dataclass(frozen=True, kw_only=True, repr=False)
-class UntiedJumpReLU(Untied):
-    """JumpReLU autoencoder with an L0 penalty."""
-
-    beta1: float = beta1(0.0)
-    clip_norm: float = clip_norm(1.0)
-    penalty: float = penalty(0.01, "lambda, weight of the number of active neurons in the loss, x of mean norm 1")
-    initial_threshold: float = setting(0.001, "theta at the start", checks.number(0, high_open=True))
-    bandwidth: float = setting(
-        0.001, "of jumprelu's straight-through threshold", checks.number(0, low_open=True, high_open=True)
-    )
-
-    @classmethod
-    def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
-        """Return the autoencoder of replicas."""
-        return UntiedJumpReLUNetwork(cells, device, dtype)
 
 
 class UntiedJumpReLUNetwork(UntiedNetwork):
@@ -91,3 +69,17 @@ class UntiedJumpReLUNetwork(UntiedNetwork):
         """Return the parts of SAELens' jumprelu architecture."""
         found = super().export(parameters, r, threshold).tensors
         return Export("jumprelu", found | {"threshold": parameters["threshold"][r].double()}, {})
+
+
+@register("jumprelu-untied")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class UntiedJumpReLU(Untied):
+    """JumpReLU autoencoder with an L0 penalty."""
+
+    network_class: ClassVar[type[Network]] = UntiedJumpReLUNetwork
+
+    beta1: float = beta1(0.0)
+    clip_norm: float = clip_norm(1.0)
+    penalty: float = penalty(0.01, "lambda, weight of the number of active neurons in the loss, x of mean norm 1")
+    initial_threshold: float = setting(0.001, "theta at the start", weight)
+    bandwidth: float = setting(0.001, "of jumprelu's straight-through threshold", positive)

@@ -14,9 +14,8 @@ n = 128, d = 32, M = 512), and from norm 1 in the tied form 0.95 with second mom
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from simulations.algorithms.autoencoders.base import (
     Autoencoder,
@@ -31,7 +30,6 @@ from simulations.base import checks
 from simulations.base.settings import setting
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
@@ -45,21 +43,6 @@ class Untied(Autoencoder):
     penalty_warm_up: float = setting(
         0.05, "share of the steps over which the penalty rises from 0", checks.number(0, 1)
     )
-
-
-@register("l1-untied")
-@dataclass(frozen=True, kw_only=True, repr=False)
-class UntiedL1(Untied):
-    """ReLU autoencoder with an L1 penalty weighted by the norms of the decoder."""
-
-    schedule: str = schedule("tail")
-    clip_norm: float = clip_norm(1.0)
-    penalty: float = penalty(0.12, "lambda, weight of sum z ||w_dec|| in the loss, x of mean norm 1")
-
-    @classmethod
-    def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
-        """Return the autoencoder of replicas."""
-        return UntiedL1Network(cells, device, dtype)
 
 
 class UntiedNetwork(Network):
@@ -128,3 +111,15 @@ class UntiedL1Network(UntiedNetwork):
         norms = parameters["decoder"].norm(dim=2)
         sparsity = (codes.sum(1) * norms).sum(1)  # z >= 0
         return ((output - x).square().sum((1, 2)) + self.weight(memory) * sparsity) / x.shape[1], codes
+
+
+@register("l1-untied")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class UntiedL1(Untied):
+    """ReLU autoencoder with an L1 penalty weighted by the norms of the decoder."""
+
+    network_class: ClassVar[type[Network]] = UntiedL1Network
+
+    schedule: str = schedule("tail")
+    clip_norm: float = clip_norm(1.0)
+    penalty: float = penalty(0.12, "lambda, weight of sum z ||w_dec|| in the loss, x of mean norm 1")

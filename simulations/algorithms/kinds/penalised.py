@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from simulations.algorithms.autoencoders.base import Tied, initial_bias, initial_scale, penalty, pre_bias
+from simulations.algorithms.autoencoders.base import Tied, initial_bias, initial_scale, penalty, positive, pre_bias
 from simulations.algorithms.base import register
 from simulations.base import checks
 from simulations.base.settings import setting
@@ -47,6 +47,4 @@ class JumpReLU(Penalised):
 
     penalty: float = penalty(0.01, TEXT)
     penalty_kind: str = setting("l0", "penalty of jumprelu: l0 or tanh", checks.names("l0", "tanh"))
-    bandwidth: float = setting(
-        0.05, "of jumprelu's straight-through threshold", checks.number(0, low_open=True, high_open=True)
-    )
+    bandwidth: float = setting(0.05, "of jumprelu's straight-through threshold", positive)

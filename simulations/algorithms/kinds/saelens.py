@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from simulations.algorithms.autoencoders import base
+from simulations.algorithms.autoencoders.base import positive, weight
 from simulations.algorithms.base import Algorithm, Fitted, Runtime, adapter
 from simulations.algorithms.kinds.batchtopk_untied import matryoshka_widths
 from simulations.algorithms.streamed import Streamed
@@ -23,9 +24,6 @@ from simulations.base.settings import setting
 from simulations.data.source import Source
 
 PREFIX = "saelens"
-MODES = ("step", "tanh")
-positive = checks.number(0, low_open=True, high_open=True)
-weight = checks.number(0, high_open=True)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -48,7 +46,7 @@ class SAELens(Streamed):
     apply_b_dec_to_input: bool = setting(True, "whether b_dec is subtracted before encoding", checks.flag)
     dead_feature_window: int = setting(1_000, "steps without firing after which a latent is dead", checks.count(1))
     n_evaluations: int = base.n_evaluations()
-    n_restarts: int = setting(1, "dictionaries trained on the same data, compared for consistency", checks.count(1))
+    n_restarts: int = base.n_restarts()
 
     def check_ready(self) -> None:
         """Raise ValueError where SAELens is not installed."""
@@ -108,7 +106,7 @@ class JumpReLU(SAELens):
     l0_warm_up_steps: int = setting(0, "steps over which the weight rises from 0", checks.count(0))
     jumprelu_init_threshold: float = setting(0.01, "threshold at the start", weight)
     jumprelu_bandwidth: float = setting(0.05, "of the straight-through threshold", positive)
-    jumprelu_sparsity_loss_mode: str = setting("step", "penalty: step (L0) or tanh", checks.names(*MODES))
+    jumprelu_sparsity_loss_mode: str = setting("step", "penalty: step (L0) or tanh", checks.names("step", "tanh"))
     jumprelu_tanh_scale: float = setting(4.0, "of the tanh penalty", positive)
     jumprelu_ste_to_input: bool = setting(False, "whether the encoder gets that gradient too", checks.flag)
     pre_act_loss_coefficient: float = setting(0.0, "weight of the loss of dead latents; 0: none", weight)

@@ -26,10 +26,5 @@ class TopK(Tied):
 
 @register("batchtopk")
 @dataclass(frozen=True, kw_only=True, repr=False)
-class BatchTopK(Tied):
+class BatchTopK(TopK):
     """The K B largest positive y of a batch of B are active; of equal ones those of the first samples, then neurons."""
-
-    batch_axes: ClassVar[tuple[str, ...]] = (*Tied.batch_axes, "k")
-
-    k: int = k_setting()
-    pre_bias: str = pre_bias("zero")

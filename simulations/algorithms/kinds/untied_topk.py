@@ -15,11 +15,10 @@ ehat's error as in the paper, which the code divides by the variance of e.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulations.algorithms.autoencoders.base import Autoencoder, k_setting, pre_bias
+from simulations.algorithms.autoencoders.base import Autoencoder, k_setting, pre_bias, weight
 from simulations.algorithms.autoencoders.network import (
     Export,
     Network,
@@ -34,40 +33,7 @@ from simulations.base import checks
 from simulations.base.settings import setting
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-
-
-NORMS = ("unit", "free")
-
-
-def _half_of_d(whole: Any) -> int:
-    return int(min(max(1, whole.d_model // 2), whole.n_neurons))
-
-
-@register("topk-untied")
-@dataclass(frozen=True, kw_only=True, repr=False)
-class UntiedTopK(Autoencoder):
-    """TopK with an encoder of its own, a bias per latent, and AuxK for dead latents."""
-
-    batch_axes: ClassVar[tuple[str, ...]] = (*Autoencoder.batch_axes, "k", "auxiliary")
-
-    k: int = k_setting()
-    pre_bias: str = pre_bias("learned-mean")
-    auxiliary: float = setting(1 / 32, "alpha, weight of the AuxK loss", checks.number(0, high_open=True))
-    k_aux: int = setting(64, "dead latents that AuxK uses; default d/2", checks.at_most_neurons, derived=_half_of_d)
-    dead_samples: int = setting(
-        100_000, "samples without firing after which a latent is dead (ours; the authors' 10^7)", checks.count(1)
-    )
-    decoder_norm: str = setting(
-        "unit", "of the decoder's steps: unit, none along its rows; free, any, and norms go on into the encoder",
-        checks.names(*NORMS),
-    )  # fmt: skip
-
-    @classmethod
-    def network(cls, cells: Sequence[Any], device: torch.device, dtype: torch.dtype) -> Network:
-        """Return the autoencoder of replicas."""
-        return UntiedTopKNetwork(cells, device, dtype)
 
 
 class UntiedTopKNetwork(Network):
@@ -139,3 +105,28 @@ class UntiedTopKNetwork(Network):
         own = {name: each[r].double() for name, each in parameters.items()}
         parts = {"W_enc": own["encoder"].T, "W_dec": own["decoder"], "b_enc": own["bias"], "b_dec": own["pre_bias"]}
         return Export("topk", parts, {"k": self.cells[r].k, "rescale_acts_by_decoder_norm": False})
+
+
+def _half_of_d(whole: Any) -> int:
+    return int(min(max(1, whole.d_model // 2), whole.n_neurons))
+
+
+@register("topk-untied")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class UntiedTopK(Autoencoder):
+    """TopK with an encoder of its own, a bias per latent, and AuxK for dead latents."""
+
+    batch_axes: ClassVar[tuple[str, ...]] = (*Autoencoder.batch_axes, "k", "auxiliary")
+    network_class: ClassVar[type[Network]] = UntiedTopKNetwork
+
+    k: int = k_setting()
+    pre_bias: str = pre_bias("learned-mean")
+    auxiliary: float = setting(1 / 32, "alpha, weight of the AuxK loss", weight)
+    k_aux: int = setting(64, "dead latents that AuxK uses; default d/2", checks.at_most_neurons, derived=_half_of_d)
+    dead_samples: int = setting(
+        100_000, "samples without firing after which a latent is dead (ours; the authors' 10^7)", checks.count(1)
+    )
+    decoder_norm: str = setting(
+        "unit", "of the decoder's steps: unit, none along its rows; free, any, and norms go on into the encoder",
+        checks.names("unit", "free"),
+    )  # fmt: skip

@@ -25,13 +25,12 @@ def fit(jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
     """Return the fitted dictionaries of jobs that differ in seed and target frequency only."""
     device, dtype = runtime.torch_device(), runtime.torch_dtype()
     algorithm = jobs[0].algorithm
-    drawn = {id(each.source): each.source for each in jobs}
     begin = time.perf_counter()
     starts = np.stack([start_of(algorithm, each.source) for each in jobs])
     before = 0.0 if algorithm.initialization == "sphere" else time.perf_counter() - begin  # to look at data is to train
     target = torch.tensor([[each.algorithm.target_frequency] for each in jobs], dtype=torch.float64, device=device)
     state = modified_ba.init(torch.from_numpy(starts).to(device, dtype), target)
-    data = evaluation_of(algorithm, [drawn[id(each.source)] for each in jobs], device, dtype)
+    data = evaluation_of(algorithm, [each.source for each in jobs], device, dtype)
     trace = modified_ba.run(state, data, algorithm, threads=runtime.threads)
     trace = trace._replace(seconds=[before + each for each in trace.seconds])
     return [_fitted(each, trace, r, len(jobs)) for r, each in enumerate(jobs)]

@@ -75,17 +75,9 @@ class Fused(Factored):
         self.own = torch.from_numpy(self.support).to(self.table.device)  # without the offsets of the stacked table
 
     def _scatter(
-        self,
-        G: Tensor,
-        shift: Tensor,
-        bias: Tensor,
-        activation: int,
-        rows: slice,
-        gradient: bool,
-        C: Tensor,
-        weight_sum: Tensor,
-        fired: Tensor,
-    ) -> None:
+        self, G: Tensor, shift: Tensor, bias: Tensor, activation: int, rows: slice, gradient: bool, C: Tensor,
+        weight_sum: Tensor, fired: Tensor,
+    ) -> None:  # fmt: skip
         n_replicas, n_features, width = G.shape
         grid = (triton.cdiv(rows.stop - rows.start, ROWS), triton.cdiv(width, COLS), n_replicas)
         _fused[grid](

@@ -153,16 +153,9 @@ def _slice(
 
 @compiled(fastmath=_FAST)
 def accumulate(
-    samples: Arranged,
-    G: Array,
-    shift: Array,
-    bias: Array,
-    activation: int,
-    scattered: bool,
-    C: Array,
-    weight_sum: Array,
-    fired: Array,
-) -> None:
+    samples: Arranged, G: Array, shift: Array, bias: Array, activation: int, scattered: bool, C: Array,
+    weight_sum: Array, fired: Array,
+) -> None:  # fmt: skip
     """Write the samples' contributions to C = H^T Psi (n, width), sum_l psi (width,) and the firing counts (width,).
 
     `G` = V W^T: (n, width), width a multiple of LANES; `shift` = <w, mean> and `bias`: (width,).  Samples are taken in

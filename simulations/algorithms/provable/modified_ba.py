@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from simulations.algorithms.provable.psi import ACTIVATION_CODES
-from simulations.algorithms.provable.update import COLUMN_BYTES, Evaluation, tile_width
+from simulations.algorithms.provable.update import Evaluation, tile_width
 from simulations.algorithms.provable.vectors import LANES
 from theory.closed_forms import frequency_to_bias
 
+COLUMN_BYTES = 2**28  # pre-activations of all samples held at once by the tracking policy
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -25,7 +25,6 @@ from simulations.data.sampling import Sample, mean_activation
 CPU_TILE = 256
 CUDA_TILE_BYTES = 2**31  # G and C of one tile on a GPU
 BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # pre-activations held at once; on CPU they stay in cache
-COLUMN_BYTES = 2**28  # pre-activations of all samples held at once by the tracking policy
 
 
 class Drive(NamedTuple):
@@ -137,17 +136,9 @@ class Factored:
         return table, values, u.view(len(G), -1, G.shape[2])
 
     def _scatter(
-        self,
-        G: Tensor,
-        shift: Tensor,
-        bias: Tensor,
-        activation: int,
-        rows: slice,
-        gradient: bool,
-        C: Tensor,
-        weight_sum: Tensor,
-        fired: Tensor,
-    ) -> None:
+        self, G: Tensor, shift: Tensor, bias: Tensor, activation: int, rows: slice, gradient: bool, C: Tensor,
+        weight_sum: Tensor, fired: Tensor,
+    ) -> None:  # fmt: skip
         n_replicas, _, width = G.shape
         size = max(1, BLOCK_ENTRIES[G.device.type] // (n_replicas * width))
         margin = firing_margin(activation)

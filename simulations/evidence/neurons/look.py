@@ -61,21 +61,15 @@ def look(shards: Shards, fitted: Fitted, other: Fitted, chosen: Sequence[int] = 
     """
     if not shards.has_text:
         raise ValueError(f"activations {shards.name} have no text, so that there is nothing to show")
-    parts, codes = [], []
-    batch: list[Any] = []
+    parts: list[Any] = []
     n_rows = 0
     for each in shards.held_windows():
-        batch.append(each)
+        parts.append(each)
         n_rows += len(each[1])
-        if len(batch) == WINDOWS_AT_ONCE or n_rows >= ROWS:
-            codes.append(_codes(shards, fitted, batch))
-            parts += batch
-            batch = []
         if n_rows >= ROWS:
             break
-    if batch:
-        codes.append(_codes(shards, fitted, batch))
-        parts += batch
+    batches = (parts[first : first + WINDOWS_AT_ONCE] for first in range(0, len(parts), WINDOWS_AT_ONCE))
+    codes = [_codes(shards, fitted, batch) for batch in batches]
     frequency = sum((each != 0).sum(axis=0) for each in codes) / n_rows
     numbers = list(chosen) or spread(np.asarray(frequency))
     own, theirs = unit(fitted.dictionary), unit(other.dictionary)

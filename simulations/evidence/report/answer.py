@@ -12,11 +12,11 @@ import pandas as pd
 from simulations.evidence.report.methods import compared
 from simulations.evidence.report.runs import Run
 from simulations.evidence.report.strips import Strip, strips
+from simulations.evidence.report.wording import seeds
 from simulations.evidence.scorecard.effects import Effect, over_seeds, paired
 from simulations.evidence.scorecard.report import Line
-from simulations.evidence.scorecard.trained import RECOVERED, RECOVERED_080
+from simulations.evidence.scorecard.trained import RECOVERED
 from simulations.evidence.scorecard.verdicts import MIN_SEEDS, NOT_TESTED, UNDECIDED
-from simulations.experiments import EXPERIMENTS
 
 PLAIN = re.compile(r"gba(, defaults?)?", re.IGNORECASE)  # GBA as it is meant to be used
 OWN = re.compile(r"gba\b", re.IGNORECASE)
@@ -27,14 +27,12 @@ SHOWN = (3, 5, 3)  # claims under each question
 
 
 class World(NamedTuple):
-    """What GBA recovers of the data of one experiment, at cosines of 0.9 and 0.8, and the difference to each rival."""
+    """What GBA recovers of the data of one experiment, at a cosine of 0.9, and the difference to each rival."""
 
     name: str
-    preset: str
     data: str
     smoke: bool
     recovered: Effect
-    recovered_080: Effect
     rivals: Mapping[str, Effect]
 
 
@@ -54,16 +52,14 @@ def _world(run: Run) -> World | None:
     ours = methods[name]
     others = [each for each in methods if not OWN.match(each)] if run.experiment == WORLDS[0] else []
     rivals = {
-        each: paired(_by_seed(ours, RECOVERED), _by_seed(methods[each], RECOVERED), max(1, len(others)))
+        each: paired(_recovered_by_seed(ours), _recovered_by_seed(methods[each]), max(1, len(others)))
         for each in others
     }
-    effects = [over_seeds(_by_seed(ours, column)) for column in (RECOVERED, RECOVERED_080)]
-    smoke = run.preset == "quick" and EXPERIMENTS[run.experiment].smoke
-    return World(run.experiment, run.preset, _data(ours), smoke, effects[0], effects[1], rivals)
+    return World(run.experiment, _data(ours), run.smoke, over_seeds(_recovered_by_seed(ours)), rivals)
 
 
-def _by_seed(rows: pd.DataFrame, column: str) -> pd.Series:
-    means: pd.Series = rows.groupby("seed")[column].mean()
+def _recovered_by_seed(rows: pd.DataFrame) -> pd.Series:
+    means: pd.Series = rows.groupby("seed")[RECOVERED].mean()
     return means
 
 
@@ -77,11 +73,10 @@ def percent(effect: Effect) -> str:
     """Return an effect on a rate in per cent, with its interval and seeds."""
     if math.isnan(effect.value):
         return "no number"
-    seeds = f"{effect.n_seeds} seed{'s' * (effect.n_seeds != 1)}"
-    if math.isnan(effect.low):
-        return f"{100 * effect.value:.1f} % of the features (no interval, {seeds})"
-    low, high = max(0.0, effect.low), min(1.0, effect.high)
-    return f"{100 * effect.value:.1f} % of the features (95 % interval {100 * low:.1f} to {100 * high:.1f}, {seeds})"
+    told = "no interval"
+    if not math.isnan(effect.low):
+        told = f"95 % interval {100 * max(0.0, effect.low):.1f} to {100 * min(1.0, effect.high):.1f}"
+    return f"{100 * effect.value:.1f} % of the features ({told}, {seeds(effect.n_seeds)})"
 
 
 def verdict(world: World) -> str:
@@ -188,4 +183,4 @@ def _listed(arms: Sequence[str]) -> str:
 
 def _smoke(runs: Mapping[str, Sequence[Run]]) -> list[str]:
     """Return the experiments that have rows of a smoke test only."""
-    return [name for name, each in runs.items() if each[-1].preset == "quick" and EXPERIMENTS[name].smoke]
+    return [name for name, each in runs.items() if each[-1].smoke]

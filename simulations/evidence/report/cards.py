@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from simulations.evidence.presets import folders
 from simulations.evidence.report.svg import Scale, picture, scale, shown, tag, text
+from simulations.evidence.report.wording import seeds
 from simulations.evidence.scorecard.claims import CLAIMS
 from simulations.evidence.scorecard.report import Line, judge
 from simulations.evidence.scorecard.verdicts import CONFLICTS, NOT_TESTED, SUPPORTED, TRIVIAL, UNDECIDED
@@ -74,7 +75,8 @@ def interval(line: Line) -> str:
     body.append(tag("circle", cx=xs(value), cy=Y, r=4.6, class_="point" if known else "point open"))
     told = f"from {shown(low)} to {shown(high)}" if known else _open(low, high)
     asks = f"; the claim asks for {_words(asked)}" if asked else ""
-    return picture(320, 56, "".join(body), f"Effect {shown(value)}, {told}, {_seeds(line)}{asks}", class_="interval")
+    label = f"Effect {shown(value)}, {told}, {seeds(line['n_seeds'])}{asks}"
+    return picture(320, 56, "".join(body), label, class_="interval")
 
 
 def _open(low: float, high: float) -> str:
@@ -96,10 +98,6 @@ def _words(asked: Range) -> str:
     return f"{shown(asked.low)} to {shown(asked.high)}"
 
 
-def _seeds(line: Line) -> str:
-    return f"{line['n_seeds']} seed{'s' * (line['n_seeds'] != 1)}"
-
-
 def numbers(line: Line) -> str:
     """Return the effect of a line in words, with what is asked."""
     value, low, high = (float(line[name]) for name in ("effect", "effect_low", "effect_high"))
@@ -109,9 +107,10 @@ def numbers(line: Line) -> str:
     told = f"{shown(low)} to {shown(high)}, 95 %" if known else _open(low, high)
     asked = wanted(line["rule"])
     asks = f"; asked: {_words(asked)}" if asked else ""
-    return f"{shown(value)} ({told}, {_seeds(line)}){asks}"
+    return f"{shown(value)} ({told}, {seeds(line['n_seeds'])}){asks}"
 
 
 def card(line: Line, smoke: bool) -> dict[str, Any]:
     """Return what the template needs of a line; `smoke`: its rows are of a smoke test."""
-    return line | {"interval": interval(line), "numbers": numbers(line), "seeds": _seeds(line), "smoke": smoke}
+    told = {"interval": interval(line), "numbers": numbers(line), "seeds": seeds(line["n_seeds"])}
+    return line | told | {"smoke": smoke}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from simulations.base.files import check_writable, replace
 from simulations.data.matrices import Array, matrix
 from simulations.data.model import Model
 from simulations.evidence.report.page import render
+from simulations.evidence.report.pictures import address
 from simulations.evidence.report.svg import Scale, heat, picture, scale, shown, tag, text
 from simulations.measures.look import TAU
 from simulations.measures.score import score
@@ -151,11 +150,8 @@ def cosine_picture(W: Array, V: Array, best: Comparison) -> str:
     levels = np.round(255 * np.clip(cosines, 0, 1)).astype(np.uint8)
     image = Image.fromarray(levels, "L").convert("P")
     image.putpalette([int(heat(k / 255)[i : i + 2], 16) for k in range(256) for i in (1, 3, 5)])
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=9)
-    address = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     style = {"preserveAspectRatio": "none", "style": "image-rendering:pixelated"}
-    body = [tag("image", href=address, x=40.0, y=8.0, width=320.0, height=320.0, **style)]
+    body = [tag("image", href=address(image), x=40.0, y=8.0, width=320.0, height=320.0, **style)]
     body.append(text(200, 346, f"features, best recovered first (n = {len(V):,})", class_="axis middle"))
     words = f"neurons, by their nearest feature (M = {len(W):,})"
     body.append(text(24, 168, words, class_="axis middle", transform="rotate(-90 24 168)"))

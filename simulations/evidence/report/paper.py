@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simulations.evidence.report.runs import Run
+from simulations.evidence.report.wording import seeds
 from simulations.experiments import EXPERIMENTS
 
 
@@ -63,10 +64,9 @@ SIZES = {"n_features": "n", "d_model": "d", "n_neurons": "M"}
 def deviations(run: Run) -> list[str]:
     """Return how the rows deviate from the paper: by design, in size, in seeds, and where they are a smoke test."""
     told = [each] if (each := PAPER.get(run.experiment, Paper("")).deviation) else []
-    experiment = EXPERIMENTS[run.experiment]
-    if run.preset != "paper" and "paper" in experiment.grids and len(run.good):
+    if run.preset != "paper" and "paper" in EXPERIMENTS[run.experiment].grids and len(run.good):
         told += _smaller(run)
-    if run.preset == "quick" and experiment.smoke:
+    if run.smoke:
         told.append(
             "quick preset: a smoke test, trained methods are under-trained and no verdict should be read off it"
         )
@@ -81,7 +81,7 @@ def _smaller(run: Run) -> list[str]:
         here = int(run.good[name].max()) if run.good[name].notna().any() else 0
         if 0 < here < largest:
             told.append(f"{symbol} up to {here:,} here, {largest:,} in the paper preset")
-    seeds = len({point["seed"] for point in points})
-    if run.seeds < seeds:
-        told.append(f"{run.seeds} seed{'s' * (run.seeds != 1)} here, {seeds} in the paper preset")
+    many = len({point["seed"] for point in points})
+    if run.seeds < many:
+        told.append(f"{seeds(run.seeds)} here, {many} in the paper preset")
     return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 from simulations.evidence.report.runs import Run
 
@@ -31,6 +32,11 @@ def shrunk(path: Path) -> str:
     if small.width > PIXELS:
         height = round(small.height * PIXELS / small.width)
         small = small.resize((PIXELS, height), Image.Resampling.LANCZOS)
+    return address(small.quantize(COLOURS, dither=Image.Dither.NONE))
+
+
+def address(image: Any) -> str:
+    """Return a picture of Pillow as the text of an address."""
     buffer = io.BytesIO()
-    small.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", compress_level=9)
+    image.save(buffer, "PNG", compress_level=9)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from simulations.evidence.presets import all_rows, folders
+from simulations.experiments import EXPERIMENTS
 from simulations.runs.manifests import MANIFEST_FILE, read_manifest
 from simulations.runs.storage import ROWS_FILE
 
@@ -43,6 +44,11 @@ class Run:
         """The rows of status ok."""
         found: pd.DataFrame = self.rows[self.rows["status"] == "ok"] if len(self.rows) else self.rows
         return found
+
+    @property
+    def smoke(self) -> bool:
+        """Whether they only test that the experiment runs."""
+        return self.preset == "quick" and EXPERIMENTS[self.experiment].smoke
 
     @property
     def seeds(self) -> int:

@@ -15,7 +15,7 @@ from simulations.evidence.report.runs import Run
 from simulations.evidence.report.shape import Shape, shapes_of, varies
 from simulations.evidence.report.snippets import mentions
 from simulations.evidence.report.svg import shown
-from simulations.evidence.report.wording import called
+from simulations.evidence.report.wording import called, seeds
 from simulations.evidence.scorecard.report import Line
 from simulations.evidence.scorecard.verdicts import NOT_TESTED
 from simulations.experiments import EXPERIMENTS
@@ -40,7 +40,7 @@ def section(runs: Sequence[Run], lines: Sequence[Line], out: Path) -> dict[str, 
         "mentions": mentions(run.good) if len(run.good) else {},
         "lines": lines,
         "files": [{"preset": each.preset, "place": _link(each, out), "rows": len(each.rows)} for each in runs],
-        "smoke": run.preset == "quick" and EXPERIMENTS[name].smoke,
+        "smoke": run.smoke,
     }
 
 
@@ -62,9 +62,8 @@ def reading(run: Run, shapes: Sequence[Shape], lines: Sequence[Line]) -> str:
     """Return two sentences: what was measured, and what follows from it by the scorecard's rules."""
     if run.trouble:
         return f"These rows cannot be read: {run.trouble}."
-    seeds = f"{run.seeds} seed{'s' * (run.seeds != 1)}"
     failed = f", {run.failed} of them failed or diverged" if run.failed else ""
-    measured = f"{len(run.rows):,} rows of the {run.preset} preset over {seeds}{failed}"
+    measured = f"{len(run.rows):,} rows of the {run.preset} preset over {seeds(run.seeds)}{failed}"
     if shapes:
         values = shapes[0].table["value"]
         what = called(shapes[0].value)

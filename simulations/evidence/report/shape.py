@@ -20,9 +20,9 @@ from simulations.runs.columns import setting_columns
 Kind = Literal["heat", "curves", "dots"]
 # The first of these that most rows have is drawn; a width is the answer where it is the question.
 VALUES = (
-    *("feature_recovery_rate", "learnable_fraction", "predicted_recovery_rate", "consistency"),
+    "feature_recovery_rate", "learnable_fraction", "predicted_recovery_rate", "consistency",
     "fraction_variance_unexplained",
-)
+)  # fmt: skip
 BESIDES = ("chance_recovery_rate", "l0", *COMPARED)  # read by pictures as well
 QUESTIONS = {"width": "log10_required_width", "consistency": "consistency"}
 ALONE = ("seed", "device", "arm", "algorithm", "instrument", "options", "dtype")  # never an axis

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simulations.evidence.report.svg import Scale, picture, scale, shown, tag, text
+from simulations.evidence.report.wording import seeds
 from simulations.evidence.scorecard.effects import Effect
 
 WIDTH, STEP = 320.0, 33.0
@@ -43,8 +44,7 @@ def strips(lines: Sequence[Strip], axis: str, *, rate: bool = False) -> str:
 def _line(line: Strip, xs: Scale, top: float) -> str:
     effect, y = line.effect, top + 22
     known = math.isfinite(effect.low) and math.isfinite(effect.high)
-    seeds = f"{effect.n_seeds} seed{'s' * (effect.n_seeds != 1)}"
-    body = [text(0, top + 12, f"{line.name} ({seeds})", class_="arm" if line.faint else "arm plain")]
+    body = [text(0, top + 12, f"{line.name} ({seeds(effect.n_seeds)})", class_="arm" if line.faint else "arm plain")]
     if known:
         body.append(tag("line", x1=xs(effect.low), x2=xs(effect.high), y1=y, y2=y, class_="span own"))
     body.append(tag("circle", cx=xs(effect.value), cy=y, r=4.2, class_="point" if known else "point open"))

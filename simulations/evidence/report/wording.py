@@ -30,9 +30,8 @@ NAMES = {
 RATES = (*(name for name in NAMES if "rate" in name), "learnable_fraction", "consistency")  # from 0 to 1
 # What methods are compared by, besides what their shape draws.
 COMPARED = (
-    *("feature_recovery_rate", "feature_recovery_rate_080", "fraction_variance_unexplained"),
-    "samples_to_recovery_090",
-)
+    "feature_recovery_rate", "feature_recovery_rate_080", "fraction_variance_unexplained", "samples_to_recovery_090",
+)  # fmt: skip
 SYMBOLS = {"sparsity": "s", "d_model": "d", "n_features": "n", "n_neurons": "M", "n_samples": "N", "n_steps": "T"}
 SYMBOLS |= {"target_frequency": "p"}
 
@@ -52,6 +51,11 @@ def symbol(name: str) -> str:
 def cut(words: str, letters: int) -> str:
     """Return words that are no longer than there is room for."""
     return words if len(words) <= letters else words[: letters - 3].rstrip(" ,") + "..."
+
+
+def seeds(count: int) -> str:
+    """Return a number of seeds in words."""
+    return f"{count} seed{'s' * (count != 1)}"
 
 
 def kind_of(arm: str) -> str:

@@ -147,7 +147,18 @@ def lower_edge_needed(rows: pd.DataFrame) -> Finding:
     verdict = both(*(equal(each, 0.0, 0.25) for each in effects))
     effect = farthest(effects, 0.0)
     note = "it ends where p N is constant: the samples run out" if equal(effect, -1.0, 0.25) == SUPPORTED else ""
-    return Finding(effect, verdict, remarks(note, too_few(effect, verdict)), where(rows))
+    return Finding(effect, verdict, remarks(note, _ends(rows, lines), too_few(effect, verdict)), where(rows))
+
+
+def _ends(rows: pd.DataFrame, lines: list[pd.DataFrame]) -> str:
+    """Return in words between which p, in 1/n, the lower end is at the least and at the most samples, over centring."""
+    if not lines:
+        return ""
+    points, features, told = pd.concat(lines), float(rows["n_features"].iloc[0]), []
+    for n_samples in dict.fromkeys((points["n"].min(), points["n"].max())):
+        p = points.loc[points["n"] == n_samples, "p"] * features
+        told.append(f"{p.min():.2g} to {p.max():.2g} times 1/n at N/n = {n_samples / features:.3g}")
+    return f"half of the best is left at {', '.join(told)}"
 
 
 def below_three(rows: pd.DataFrame) -> Finding:

@@ -10,12 +10,13 @@ import pandas as pd
 from simulations.evidence.scorecard.critical import RECOVERED, groups
 from simulations.evidence.scorecard.effects import UNKNOWN, Effect, farthest, over_seeds, slope_over_seeds
 from simulations.evidence.scorecard.reading import where
-from simulations.evidence.scorecard.verdicts import UNDECIDED, Finding, both, equal, remarks, too_few
+from simulations.evidence.scorecard.verdicts import SUPPORTED, UNDECIDED, Finding, below, both, equal, remarks, too_few
 from theory.cooccurrence import cluster_cooccurrence, cluster_law
 from theory.transitions import crossing
 
 LAW, REALISED = "rho_of_the_law", "measured_cooccurrence"
 NOISE = 0.5  # times 1/sqrt(n), above which a rho_2 of features that meet by chance hides one of 1/sqrt(n)
+FALLS = -0.25  # exponent over n, from which a rho_2 is nearer to n^(-1/2) than to a constant
 PAIRS = 2  # features of a cluster in which each has one partner
 
 
@@ -57,6 +58,7 @@ def _lost(table: pd.DataFrame) -> str:
 def many_partners(rows: pd.DataFrame, measure: str = LAW) -> Finding:
     """Return the mean of log2(critical rho_2 sqrt(n)) for clusters that grow with n, at the n where it is farthest.
 
+    Supported only where it falls with n: within a factor of two a constant passes over a few n as well.
     Of the REALISED rho_2, in words, how large it is where features meet by chance: above NOISE it tells nothing.
     """
     table = critical_cooccurrence(rows, measure)
@@ -69,11 +71,15 @@ def many_partners(rows: pd.DataFrame, measure: str = LAW) -> Finding:
     effects = [over_seeds(part.set_index("seed")["scaled"], len(parts)) for part in parts]
     effect, verdict = farthest(effects, 0.0), both(*(equal(each, 0.0, 1.0) for each in effects))
     few, noise = too_few(min(effects, key=lambda each: each.n_seeds, default=UNKNOWN), verdict), ""
+    slope = _slope(known, "n_features")
+    if verdict == SUPPORTED and below(slope, FALLS) != SUPPORTED:
+        verdict, few = UNDECIDED, "a constant would pass as well"
+    told = f"over n as n^{slope.value:.2f} ({slope.low:.2f} to {slope.high:.2f})" if math.isfinite(slope.low) else ""
     if measure == REALISED:
         scale, times = by_chance(rows)
         verdict = UNDECIDED if (scale > NOISE).any() else verdict
         noise = _of_noise(scale, times)
-    return Finding(effect, verdict, remarks(noise, _lost(same), few), where(rows))
+    return Finding(effect, verdict, remarks(noise, told, _lost(same), few), where(rows))
 
 
 def by_chance(rows: pd.DataFrame) -> tuple[pd.Series, float]:

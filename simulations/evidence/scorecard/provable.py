@@ -59,7 +59,18 @@ def constant_steps(rows: pd.DataFrame) -> Finding:
     if n_recover < SURVIVE * len(rows):
         lost = f"{n_recover} of {len(rows)} runs recover a half"
         verdict = NOT_TESTED if verdict == NOT_TESTED else UNDECIDED
-    return Finding(effect, verdict, lost or too_few(effect, verdict), where(rows))
+    return Finding(effect, verdict, remarks(lost or too_few(effect, verdict), _arrival(rows, lines)), where(rows))
+
+
+def _arrival(rows: pd.DataFrame, lines: list[tuple[Array, Array, Array]]) -> str:
+    """Return in words how many steps it takes at the least and the largest n, and from which cosines, if rows tell."""
+    n, steps = (np.concatenate([each[k] for each in lines]) for k in (0, 1))
+    if not len(n):
+        return ""
+    told = [f"{steps[n == each].mean():.1f} at n = {each:,.0f}" for each in dict.fromkeys((n.min(), n.max()))]
+    cosines = rows.groupby("n_features")["start_cosine"].mean() if "start_cosine" in rows else pd.Series(dtype=float)
+    start = f", from a cosine of {cosines.iloc[0]:.2f} and {cosines.iloc[-1]:.2f}" if cosines.notna().any() else ""
+    return f"steps: {' and '.join(told)}{start}"
 
 
 def upper_edge(rows: pd.DataFrame) -> Finding:

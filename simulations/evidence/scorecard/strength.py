@@ -82,9 +82,14 @@ def _slope(table: pd.DataFrame, over: str, within: str) -> Effect:
 
 def cutoff_and_width(rows: pd.DataFrame) -> Finding:
     """Return the slope of the log of the critical 1/h_i^2 over log M, least over s."""
-    effect = _slope(critical_levels(rows), "n_neurons", within="sparsity")
+    table = critical_levels(rows)
+    effect = _slope(table, "n_neurons", within="sparsity")
     verdict = above(effect, 0.0)
-    return Finding(effect, verdict, too_few(effect, verdict), where(rows))
+    return Finding(effect, verdict, remarks(_known(table, rows), too_few(effect, verdict)), where(rows))
+
+
+def _known(table: pd.DataFrame, rows: pd.DataFrame) -> str:
+    return f"{len(table)} of {len(rows)} draws cross a half" if len(table) < len(rows) else ""
 
 
 def cutoff_and_sparsity(rows: pd.DataFrame) -> Finding:
@@ -92,5 +97,4 @@ def cutoff_and_sparsity(rows: pd.DataFrame) -> Finding:
     table = critical_levels(rows)
     effect = _slope(table, "sparsity", within="n_neurons")
     verdict = above(effect, 0.0)
-    known = f"{len(table)} of {len(rows)} draws cross a half" if len(table) < len(rows) else ""
-    return Finding(effect, verdict, remarks(known, too_few(effect, verdict)), where(rows))
+    return Finding(effect, verdict, remarks(_known(table, rows), too_few(effect, verdict)), where(rows))

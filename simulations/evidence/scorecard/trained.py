@@ -2,13 +2,14 @@
 
 Arms are "METHOD, trial K" (of the shared search; trial 0 is the default) and "METHOD, KNOB VALUE" (one knob varied).
 The search ran at one seed, which has the most arms and is not judged.  A rival of two forms, tied and as its authors
-train it, counts at the better of both: that has twice the trials of GBA.
+train it, counts at the better of both: that has more trials than GBA.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,8 @@ def _best_against(rows: pd.DataFrame, rivals: Sequence[str], column: str, thresh
     ours, theirs = at_best(rows, "gba"), at_best(rows, *rivals)
     effect = _difference(ours, theirs, column)
     note = f"{ours[column].mean():.3f} against {theirs[column].mean():.3f} of {theirs['arm'].iloc[0]}"
+    trials = [_of(rows[rows["seed"] == search_seed(rows)], names)["arm"].nunique() for names in (("gba",), rivals)]
+    note += f", the best of {trials[0]} trials against the best of {trials[1]}" * (trials[0] != trials[1])
     told = where(pd.concat([ours, theirs]), 0.9 if column == RECOVERED else 0.8)
     return finding_of(effect, above(effect, threshold), told, note)
 
@@ -169,6 +172,12 @@ def frontier_gap(rows: pd.DataFrame, other: str) -> pd.Series:
 
     Only points within its range of L0 count; a seed without any drops out.
     """
+    gaps = {seed: float(each.mean()) for seed, each in _gaps(rows, other).items() if each.size}
+    return pd.Series(gaps, dtype=float)
+
+
+def _gaps(rows: pd.DataFrame, other: str) -> dict[Any, npt.NDArray[np.float64]]:
+    """Return by seed the gap at each of GBA's points that is within the other's range of L0."""
     ours, theirs = (dict(list(_points(rows, name).groupby("seed"))) for name in ("gba", other))
     gaps = {}
     for seed, part in ours.items():
@@ -176,9 +185,8 @@ def frontier_gap(rows: pd.DataFrame, other: str) -> pd.Series:
             continue
         (own_x, own_y), (x, y) = _logs(part), _logs(theirs[seed])
         within = (own_x >= x.min()) & (own_x <= x.max())
-        if within.any():
-            gaps[seed] = float((own_y[within] - np.interp(own_x[within], x, y)).mean())
-    return pd.Series(gaps, dtype=float)
+        gaps[seed] = own_y[within] - np.interp(own_x[within], x, y)
+    return gaps
 
 
 def varied(rows: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -204,7 +212,9 @@ def frontier(rows: pd.DataFrame, other: str, threshold: float) -> Finding:
     """Return the gap between GBA and another method on the frontier."""
     effect = over_seeds(frontier_gap(rows, other))
     note = "" if math.isnan(effect.value) else f"{10**effect.value:.2f} times its unexplained variance"
-    return finding_of(effect, below(effect, threshold), where(_points(rows, "gba"), None), note)
+    counted, points = sum(each.size for each in _gaps(rows, other).values()), _points(rows, "gba")
+    few = f"{counted} of GBA's {len(points)} points are within its range of L0" if 0 < counted < len(points) else ""
+    return finding_of(effect, below(effect, threshold), where(points, None), remarks(note, few))
 
 
 def consistency(rows: pd.DataFrame, column: str, left: str, right: str) -> Finding:

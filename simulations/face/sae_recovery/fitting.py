@@ -10,7 +10,9 @@ from typing import Any
 from sae_recovery.functions import made, of_function
 from simulations.algorithms.autoencoders.base import Whole
 from simulations.algorithms.base import Algorithm, Fitted, Runtime, algorithm_class
+from simulations.base import checks
 from simulations.base.checks import one_of
+from simulations.base.settings import plain
 from simulations.data.arrays import source_of
 from simulations.data.model import Model
 from simulations.data.source import Source
@@ -86,15 +88,19 @@ def fit(
         own = algorithm.options()
         seed = own["seed"] if seed is None else seed
         center = own["center"] if center is None else center
-        device, dtype, threads = device or own["device"], dtype or own["dtype"], threads or own["threads"]
+        device, dtype = device or own["device"], dtype or own["dtype"]
+        threads = own["threads"] if threads is None else threads
     device, dtype = device or "auto", dtype or "float32"
     one_of("device", device, ("auto", "cpu", "cuda"))
     one_of("dtype", dtype, ("float32", "float64"))
+    if seed is not None:
+        checks.count(0)("seed", seed := plain("seed", seed, int), None)
+    checks.count(1)("threads", threads := plain("threads", 1 if threads is None else threads, int), None)
     chosen = _algorithm(algorithm, **settings)
     chosen.check_ready()
     source = _source(chosen, data, seed, center)
     chosen = chosen.resolved(Whole(chosen, source))
-    runtime = Runtime(device, dtype, threads or 1, None if checkpoint is None else Path(checkpoint))
+    runtime = Runtime(device, dtype, threads, None if checkpoint is None else Path(checkpoint))
     return chosen.fit(source, runtime)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
-from simulations.algorithms.base import Algorithm
+from simulations.algorithms.base import REGISTRY, Algorithm, discover
 from simulations.algorithms.kinds.foreign import foreign
 from simulations.base.settings import unknown
+from simulations.data.laws.choice import REGISTRIES
 
 _HELD: dict[str, Callable[..., Any]] = {}  # functions that no import finds, by the name they go by here
 
@@ -44,6 +45,33 @@ def name_of(train: Callable[..., Any]) -> str:
         count += 1
     _HELD[held] = train
     return f"{__name__}:{held}"
+
+
+class Added(NamedTuple):
+    """What a script added to the suite, which no worker process would discover: functions, algorithms, laws by kind."""
+
+    functions: dict[str, Callable[..., Any]]
+    algorithms: dict[str, type[Algorithm]]
+    laws: dict[str, dict[str, Any]]
+
+
+def added() -> Added:
+    """Return what this process knows beyond what comes with the suite."""
+
+    def own(thing: Any) -> bool:
+        return not str(thing.__module__).startswith("simulations.")
+
+    laws = {kind: {name: law for name, law in each.laws.items() if own(law.draw)} for kind, each in REGISTRIES.items()}
+    return Added(dict(_HELD), {name: kind for name, kind in discover().items() if own(kind)}, laws)
+
+
+def learn(known: Added) -> None:
+    """Know in this process what another one knows."""
+    discover()
+    _HELD.update(known.functions)
+    REGISTRY.update(known.algorithms)
+    for kind, laws in known.laws.items():
+        REGISTRIES[kind].laws.update(laws)
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,10 @@ from filelock import FileLock, Timeout
 from sae_recovery.rows import ROWS_FILE, read_lines
 from simulations import __version__
 from simulations.base.files import StorageError, check_writable, replace, strict
+from simulations.runs.storage import FAILURES_FILE
+from simulations.runs.sweep import keep_tracebacks
 
-MANIFEST_FILE, FAILURES_FILE = "manifest.json", "failures.log"
+MANIFEST_FILE = "manifest.json"
 Task = Callable[[dict[str, Any]], Mapping[str, Any]]
 log = logging.getLogger(__name__)
 
@@ -121,6 +123,8 @@ class Log:
                 before = json.loads(manifest.read_bytes())
             except ValueError:
                 raise StorageError(f"{manifest} is no JSON") from None
+            if not isinstance(before, dict):
+                raise StorageError(f"{manifest} is not a manifest")
             if before.get("function") != self._told["function"]:
                 raise StorageError(
                     f"{folder} holds rows of {before.get('function')!r}, but should be of {self._told['function']!r}"
@@ -136,8 +140,7 @@ class Log:
         kept = {name: value for name, value in row.items() if name != "_trace"}
         if self.folder is not None:
             if row.get("_trace"):
-                with (self.folder / FAILURES_FILE).open("a") as failures:
-                    failures.write(f"{row['_point']}\n{row['_trace']}\n")
+                keep_tracebacks(self.folder / FAILURES_FILE, [f"{row['_point']}\n{row['_trace']}"])
             _append(self.folder / ROWS_FILE, kept)
         self.rows[str(row["_point"])] = kept
 

@@ -8,13 +8,14 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sae_recovery.functions import Added, added, learn
 from sae_recovery.points import Log, Task, failed, identity, plain, task_of_function
 from sae_recovery.rows import run, table
 from simulations import __version__
@@ -23,9 +24,12 @@ from simulations.base.settings import unknown
 from simulations.data.model import Model
 from simulations.instruments.base import instrument_class
 from simulations.runs.cell import DEFAULT_INSTRUMENT, Cell, Machine
+from simulations.runs.executors import check_jobs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+OF_EVERY_ROW = ("status", "seconds", "version", "_point")
 
 
 class SweepWarning(UserWarning):
@@ -58,11 +62,10 @@ def sweep(
     >>> sweep(lambda n, k: {"sum": n + k}, over={"n": [1, 2], "k": [10]})["sum"].tolist()
     [11, 12]
     """
-    if n_jobs < 1 and n_jobs != -1:
-        raise ValueError(f"n_jobs={n_jobs}, but should be at least 1, or -1 for one per core")
-    grid = {str(name): [plain(value, name) for value in values] for name, values in over.items()}
-    if empty := [name for name, values in grid.items() if not values]:
-        raise ValueError(f"over: {empty[0]} has no values")
+    check_jobs(n_jobs)
+    grid = _grid(over)
+    if told_anyway := [name for name in (*grid, *fixed) if name in OF_EVERY_ROW]:
+        raise ValueError(f"{told_anyway[0]} is a column of every row, not a setting: choose another name")
     if twice := [name for name in grid if name in fixed]:
         raise ValueError(f"{twice[0]} is given in over and beside it")
     fixed = {name: plain(value, name) for name, value in fixed.items()}
@@ -81,6 +84,19 @@ def sweep(
         text = f"{len(broken)} of {len(found)} failed: {broken[0].get('message')}"
         warnings.warn(text, SweepWarning, stacklevel=2)
     return table({name: value for name, value in row.items() if name != "_point"} for row in found)
+
+
+def _grid(over: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Return the values of each setting that varies, plain; raises ValueError for what is no grid."""
+    if not isinstance(over, Mapping):
+        raise ValueError(f"over={over!r}, but should have a list of values for each setting, as {{'seed': [0, 1]}}")
+    for name, values in over.items():  # the values of a text would be its letters
+        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+            raise ValueError(f"over: {name}={values!r}, but should be a list of values")
+    grid = {str(name): [plain(value, name) for value in values] for name, values in over.items()}
+    if empty := [name for name, values in grid.items() if not values]:
+        raise ValueError(f"over: {empty[0]} has no values")
+    return grid
 
 
 def _measure(what: Any, points: list[dict[str, Any]], varied: set[str]) -> tuple[Task, list[dict[str, Any]], str]:
@@ -148,10 +164,11 @@ def _rows(measure: Task, points: Sequence[dict[str, Any]], n_jobs: int) -> Itera
         with _one_thread():
             yield from (attempt(measure, each) for each in points)
         return
+    known = added()
     with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
         try:
-            yield from parallel(joblib.delayed(attempt)(measure, each) for each in points)
+            yield from parallel(joblib.delayed(_attempt_knowing)(known, measure, each) for each in points)
         except BrokenProcessPool:
             raise RuntimeError("a worker process was killed (out of memory?); finished rows are kept: resume") from None
 
@@ -165,11 +182,18 @@ def _one_thread() -> AbstractContextManager[Any]:
     return limits  # type: ignore[no-any-return]
 
 
+def _attempt_knowing(known: Added, measure: Task, point: dict[str, Any]) -> dict[str, Any]:
+    learn(known)
+    return attempt(measure, point)
+
+
 def attempt(measure: Task, point: dict[str, Any]) -> dict[str, Any]:
     """Return the row of a point; of one that raises, status failed, message and traceback."""
     begin = time.perf_counter()
     try:
         results = {str(name): plain(value, name) for name, value in measure(point).items()}
+        if "_point" in results:
+            raise ValueError("_point was returned, but is a column of every row: choose another name")
         clash = [name for name in results if name in point and results[name] != point[name]]
         if clash:
             raise ValueError(f"{clash[0]}={results[clash[0]]!r} was returned, but is a setting, {point[clash[0]]!r}")

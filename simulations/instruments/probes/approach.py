@@ -6,15 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from simulations.algorithms.base import Runtime
 from simulations.algorithms.provable.fit import evaluation_of
 from simulations.base.streams import stream
 from simulations.instruments.base import Task
 from simulations.instruments.probes.directions import alignments, conditional_directions, unit_rows
-from simulations.instruments.probes.learnability import LEVEL, probed_features
-from simulations.measures.look import TAU, TAU_LOOSE
+from simulations.instruments.probes.learnability import followed, probed_features
 from theory.rare_events import cosine_of_tail
 
 
@@ -34,19 +32,4 @@ def approach(task: Task, runtime: Runtime) -> dict[str, Any]:
     rng = stream("init", model.seed, instrument="approach", d_model=model.d_model, n_probes=len(chosen))
     starts = conditional_directions(directions, np.full(len(chosen), cosine), rng)
     cosines, _ = alignments(starts, directions, evaluation, algorithm, runtime.threads)
-    arrived = (cosines > TAU).sum(axis=1)
-    interval = binomtest(int(arrived[-1]), len(chosen)).proportion_ci(LEVEL, method="exact")
-    return {
-        "arrived_fraction": float(arrived[-1] / len(chosen)),
-        "arrived_fraction_low": float(interval.low),
-        "arrived_fraction_high": float(interval.high),
-        "start_cosine": cosine,
-        "recovery_per_step": series(arrived / len(chosen)),
-        "recovery_per_step_080": series((cosines > TAU_LOOSE).mean(axis=1)),
-        "alignment_per_step": series(cosines.mean(axis=1)),
-    }
-
-
-def series(values: np.ndarray[Any, Any]) -> str:
-    """Return numbers as one result."""
-    return " ".join(f"{each:.6g}" for each in values)
+    return followed("arrived_fraction", cosines) | {"start_cosine": cosine}

@@ -35,10 +35,9 @@ def learnability(task: Task, runtime: Runtime) -> dict[str, Any]:
 
     `n_probes` features of the data of the model's seed are probed.  Returns learnable_fraction with its 95 % interval
     and recovery_per_step, the share on their own feature before the first step and after each, also at cosine 0.8 and
-    0.95, and the mean cosine.  The interval
-    (Clopper-Pearson) covers the choice of features and, as far as features of one draw behave independently, the draw
-    of the data: it is about any data of this law, also where all features were probed.
-    Implements: DESIGN section 7.1 (ours).  Memory: samples, features and one tile of n x 512, never n x n.
+    0.95, and the mean cosine.  The interval covers the choice of features and, as far as features of one draw behave
+    independently, the draw of the data: it is about any data of this law, also where all features were probed.
+    Implements: DESIGN section 7.1 (ours).  Memory: samples, features and a tile of neurons, never n x n.
     """
     model, algorithm = task.model, task.algorithm
     source = model.fixed()
@@ -47,15 +46,23 @@ def learnability(task: Task, runtime: Runtime) -> dict[str, Any]:
     evaluation = evaluation_of(algorithm, [source], runtime.torch_device(), runtime.torch_dtype())
     directions = unit_rows(features[chosen])
     cosines, _ = alignments(directions, directions, evaluation, algorithm, runtime.threads)
-    kept = (cosines > TAU).sum(axis=1)
-    interval = binomtest(int(kept[-1]), len(chosen)).proportion_ci(LEVEL, method="exact")
+    tight = {"recovery_per_step_095": _series((cosines > TAU_TIGHT).mean(axis=1))}
+    return followed("learnable_fraction", cosines) | tight
+
+
+def followed(name: str, cosines: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Return what probes' cosines with their own feature (T + 1, k) tell: the share `name` at the end, and each step's.
+
+    The share has its 95 % interval (Clopper-Pearson), as `name`_low and `name`_high.
+    """
+    on = (cosines > TAU).sum(axis=1)
+    interval = binomtest(int(on[-1]), cosines.shape[1]).proportion_ci(LEVEL, method="exact")
     return {
-        "learnable_fraction": float(kept[-1] / len(chosen)),
-        "learnable_fraction_low": float(interval.low),
-        "learnable_fraction_high": float(interval.high),
-        "recovery_per_step": _series((cosines > TAU).mean(axis=1)),
+        name: float(on[-1] / cosines.shape[1]),
+        f"{name}_low": float(interval.low),
+        f"{name}_high": float(interval.high),
+        "recovery_per_step": _series(on / cosines.shape[1]),
         "recovery_per_step_080": _series((cosines > TAU_LOOSE).mean(axis=1)),
-        "recovery_per_step_095": _series((cosines > TAU_TIGHT).mean(axis=1)),
         "alignment_per_step": _series(cosines.mean(axis=1)),
     }
 

@@ -33,6 +33,7 @@ PROBES_PER_FEATURE = 48  # neurons started near a feature, over all rounds
 UNIFORM_PER_FEATURE, UNIFORM_RANGE = 16, (512, 8_192)  # neurons started anywhere, which serve all features
 ADAPTIVE_ROUNDS = 2
 ROUND_RIVALS, ROUND_EM_STEPS = 1 / 32, 50  # between rounds a rough population will do
+LEAST_SHARE = 1e-100  # of a curve in what is believed of a feature: one over its square is finite
 
 
 def width(task: Task, runtime: Runtime) -> dict[str, Any]:
@@ -92,9 +93,13 @@ def _known(tally: Tally, strata: Strata, n_features: int) -> tuple[Array, Array]
     curves = curves_of(strata, ROUND_RIVALS * n_features)
     weights, value = fit_weights(log_likelihood(tally, strata, curves), first_weights(curves), ROUND_EM_STEPS)
     share = posterior(tally, strata, Population(weights, curves, value))
-    relative = np.exp(curves.log_probability - np.max(curves.log_probability + np.log(share + 1e-300), 1)[:, None])
+    share = np.where(share > LEAST_SHARE, share, 0)
+    with np.errstate(divide="ignore"):
+        largest = np.max(curves.log_probability + np.log(share), 1)[:, None]
+    largest = np.where(np.isfinite(largest), largest, 0)  # of a feature that is never learned, by all that is known
+    relative = np.exp(np.minimum(curves.log_probability - largest, -np.log(LEAST_SHARE)))  # more only where share is 0
     mean, square = (share * relative).sum(1), (share * relative**2).sum(1)
-    uncertain = np.minimum(square / mean**2 - 1, 1.0)
+    uncertain = np.minimum(np.divide(square, mean**2, out=np.ones_like(mean), where=mean > 0) - 1, 1.0)
     return share @ np.exp(curves.log_success), uncertain * (1 - share[:, -1])
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from trained_helper import CPU, DOUBLE, F64, draw_less, fit, job_of, small, started, trained
+from trained_helper import CPU, DOUBLE, F64, differences, draw_less, fit, job_of, small, started, trained
 
 from simulations.algorithms.autoencoders import trainer
 from simulations.algorithms.autoencoders.network import Network, Tensors
@@ -88,26 +88,16 @@ def test_loss_and_gradients_are_those_of_the_equations(name: str, own: dict[str,
     parameters, memory, x = drawn(network, 1)
     gradients, seen = network.gradients(parameters, memory, x)
     loss, _ = network.loss(parameters, memory, x)
-    step = 1e-6
     for r, settings in enumerate(network.cells):
         own = {key: each[r].numpy().copy() for key, each in parameters.items()}
         frozen = {key: each.copy() for key, each in own.items()}
-        by_hand: Callable[[], float]
         if name == "gated":
-            by_hand = lambda own=own, r=r, s=settings, z=frozen: gated_by_hand(own, x[r].numpy(), s.penalty, z)  # noqa: E731
+            by_hand = partial(gated_by_hand, own, x[r].numpy(), settings.penalty, frozen)
         else:
-            dead = memory["silent"][r].numpy() > 0
-            by_hand = lambda own=own, r=r, s=settings, z=frozen, q=dead: topk_by_hand(own, x[r].numpy(), s, q, z)  # noqa: E731
+            by_hand = partial(topk_by_hand, own, x[r].numpy(), settings, memory["silent"][r].numpy() > 0, frozen)
         assert float(loss[r]) == pytest.approx(by_hand(), rel=1e-12)  # float64, some hundred terms
         for key, value in own.items():
-            expected = np.empty_like(value)
-            for index in np.ndindex(value.shape):
-                kept = value[index]
-                value[index] = kept + step
-                above = by_hand()
-                value[index] = kept - step
-                expected[index] = (above - by_hand()) / (2 * step)
-                value[index] = kept
+            expected = differences(by_hand, value)
             if key == "decoder" and not free:  # the part along its rows is taken off
                 expected -= (expected * value).sum(1, keepdims=True) * value
             # Rounding of a loss of order 10: 1e-15 / 1e-6; the third derivative times step^2 is far below.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
 
 from simulations.algorithms.autoencoders import products
-from simulations.algorithms.autoencoders.network import largest
 
 R, B, M, D = 2, 5, 150, 7  # more than two blocks, and a part of one
 
@@ -74,17 +71,3 @@ def test_what_is_not_a_number_reaches_the_output() -> None:
     codes, decoder = codes_of(0.03, torch.float64), drawn(R, M, D, dtype=torch.float64)
     codes[0, 3, 5] = torch.nan
     assert products.decoded(codes, decoder)[0, 3].isnan().all()
-
-
-def by_sorting(values: Any, count: int) -> list[bool]:
-    order = sorted(range(len(values)), key=lambda m: (-float(values[m]), m))[:count]
-    return [m in order and values[m] > 0 for m in range(len(values))]
-
-
-@pytest.mark.parametrize("count", [1, 3, 6])
-def test_the_largest_are_those_of_a_sort_with_ties_by_index(count: int) -> None:
-    generator = torch.Generator().manual_seed(count)
-    whole = torch.randint(-2, 3, (1, 200, 6), generator=generator).double()  # nearly every row has ties
-    for y in (whole, whole + torch.rand(whole.shape, generator=generator)):
-        chosen = largest(y, [count])
-        assert [row.tolist() for row in chosen[0]] == [by_sorting(row, count) for row in y[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from trained_helper import CPU, DOUBLE, F64, draw_less, fit, job_of
+from trained_helper import CPU, DOUBLE, F64, differences, draw_less, fit, job_of
 
 from simulations.algorithms.autoencoders.export import export
 from simulations.algorithms.autoencoders.network import Network, Tensors
@@ -67,22 +68,14 @@ def by_hand(name: str, p: dict[str, Any], x: Any, penalty: float) -> float:
 def test_loss_and_gradients_are_those_of_the_equations(name: str) -> None:
     network, parameters, memory, x = drawn(name)
     gradients, seen = network.gradients(parameters, memory, x)
-    step = 1e-6
     for r, settings in enumerate(network.cells):
         own = {key: each[r].numpy().copy() for key, each in parameters.items()}
-        penalty = settings.penalty
-        assert float(seen.loss[r]) == pytest.approx(by_hand(name, own, x[r].numpy(), penalty), rel=1e-12)
+        told = partial(by_hand, name, own, x[r].numpy(), settings.penalty)
+        assert float(seen.loss[r]) == pytest.approx(told(), rel=1e-12)
         for key, value in own.items():
             if key == "threshold":
                 continue  # of straight-through gradients the loss knows nothing
-            expected = np.empty_like(value)
-            for index in np.ndindex(value.shape):
-                kept = value[index]
-                value[index] = kept + step
-                above = by_hand(name, own, x[r].numpy(), penalty)
-                value[index] = kept - step
-                expected[index] = (above - by_hand(name, own, x[r].numpy(), penalty)) / (2 * step)
-                value[index] = kept
+            expected = differences(told, value)
             # Rounding of a loss of order 10: 1e-15 / 1e-6.
             np.testing.assert_allclose(gradients[key][r], expected, atol=3e-8)
             assert np.abs(expected).max() > 1e-3
@@ -205,19 +198,11 @@ def test_batches_share_their_active_latents(name: str) -> None:
     gradients, seen = network.gradients(parameters, network.memory(parameters), x)
     own = {key: each[0].numpy().copy() for key, each in parameters.items()}
     assert float(seen.fired.sum()) == 2 * ROWS
-    assert float(seen.loss[0]) == pytest.approx(batch_by_hand(own, x[0].numpy(), network.settings), rel=1e-12)
-    step = 1e-6
+    told = partial(batch_by_hand, own, x[0].numpy(), network.settings)
+    assert float(seen.loss[0]) == pytest.approx(told(), rel=1e-12)
     for key in ("encoder", "bias", "pre_bias"):  # that of the decoder is without its part along the rows
-        expected = np.empty_like(own[key])
-        for index in np.ndindex(expected.shape):
-            kept = own[key][index]
-            own[key][index] = kept + step
-            above = batch_by_hand(own, x[0].numpy(), network.settings)
-            own[key][index] = kept - step
-            expected[index] = (above - batch_by_hand(own, x[0].numpy(), network.settings)) / (2 * step)
-            own[key][index] = kept
         # Rounding of a loss of order 10: 1e-15 / 1e-6.
-        np.testing.assert_allclose(gradients[key][0], expected, atol=3e-8)
+        np.testing.assert_allclose(gradients[key][0], differences(told, own[key]), atol=3e-8)
 
 
 @pytest.mark.parametrize("name", BATCHES)
