@@ -186,8 +186,13 @@ class Algorithm(Settings):
 
     @classmethod
     def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
-        """Learn from several sources at once; the jobs differ in `batch_axes` only."""
-        raise NotImplementedError
+        """Learn from several sources at once; the jobs differ in `batch_axes` only.
+
+        An algorithm defines this, or `fit` alone: then one job after the other.
+        """
+        if cls.fit is Algorithm.fit:
+            raise NotImplementedError(f"{cls.name} defines neither fit nor fit_batch")
+        return [each.algorithm.fit(each.source, runtime) for each in jobs]
 
     def bytes_of(self, model: Any) -> int:
         """Return about how much memory one job takes."""

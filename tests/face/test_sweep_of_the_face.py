@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,9 +12,10 @@ import pytest
 import sae_recovery as sr
 from sae_recovery.sweeping import SweepWarning
 
-from simulations.algorithms.base import Algorithm, Fitted, Job, Runtime, discover
+from simulations.algorithms.base import Algorithm, Fitted, Runtime, discover
 from simulations.data.laws.registry import Law
 from simulations.data.laws.supports import SUPPORTS, Support, uniform
+from simulations.data.source import Source
 
 SMALL = {"n_features": 16, "d_model": 8, "sparsity": 2, "n_neurons": 32, "n_samples": 200}
 
@@ -103,9 +103,8 @@ def test_what_a_script_adds_is_known_to_its_workers(monkeypatch: pytest.MonkeyPa
     class FirstRows(Algorithm):
         name: ClassVar[str] = "first-rows"
 
-        @classmethod
-        def fit_batch(cls, jobs: Sequence[Job], runtime: Runtime) -> list[Fitted]:
-            return [Fitted(np.asarray(each.source.batch(0, each.algorithm.n_neurons))) for each in jobs]
+        def fit(self, source: Source, runtime: Runtime | None = None) -> Fitted:  # no fit_batch: one after the other
+            return Fitted(np.asarray(source.batch(0, self.n_neurons)))
 
     def mine(n_features: int, sparsity: int, n_samples: int, rng: np.random.Generator) -> Support:
         return uniform(n_features, sparsity, n_samples, rng)
