@@ -23,14 +23,14 @@ from simulations.experiments.searching import of_others, of_rate, searched, tria
 class Line(NamedTuple):
     """A method along its knob: the values judged, the one of the searches after the first, and which trials won.
 
-    Trials are numbered on: `start` won the first search, `refined` the second (None: it is not done), `best` all later.
+    Trials are numbered on: `start` won the first search, `refined` the second, `best` all of them.
     """
 
     knob: str
     along: tuple[Any, ...]
     near: Any
     start: int
-    refined: int | None
+    refined: int
     best: int
 
 
@@ -79,8 +79,6 @@ def smoke_points(world: Point, lines: Lines) -> list[Point]:
 def tried(name: str, line: Line) -> list[Point]:
     """Return the trials of all searches of a method."""
     found = trials(name)
-    if line.refined is None:
-        return found
     found += of_rate(name, found[line.start] | {line.knob: line.near})
     return found + of_others(name, found[line.refined], line.knob)
 

@@ -115,13 +115,13 @@ def test_later_searches_are_about_the_winner_of_the_one_before(name: str) -> Non
             arm for arm, seed in cells if seed == 0 and arm.startswith(f"{method}, ")]  # fmt: skip
         second, third = tried[N_TRIALS : LAST + 1], tried[LAST + 1 :]
         own = set(METHODS[method].knobs) - {line.knob}
-        assert len(second) == (0 if line.refined is None else len(FACTORS) * len(SCHEDULES))
-        assert len(third) == (N_TRIALS if second and own else 0)
+        assert len(second) == len(FACTORS) * len(SCHEDULES)
+        assert len(third) == (N_TRIALS if own else 0)
         assert all(moved(each, tried[line.start]) <= {"learning_rate", "schedule", line.knob} for each in second)
         assert all(moved(each, tried[line.refined]) <= own for each in third)
         assert {each[line.knob] for each in second + third} <= {line.near} and line.near in line.along
         rates = sorted({each["learning_rate"] for each in second})
-        around = [factor * tried[line.start]["learning_rate"] for factor in FACTORS] if second else []
+        around = [factor * tried[line.start]["learning_rate"] for factor in FACTORS]
         assert rates == pytest.approx(around, rel=5e-3)
         for seed in FRESH:
             for value in line.along:
@@ -138,9 +138,6 @@ def test_winners_of_all_searches_of_a_frontier_are_those_of_the_committed_rows(n
     for method, line in FRONTIERS[name].LINES.items():
         trial = order["trial"][order["method"] == method]
         assert trial[trial < N_TRIALS].iloc[0] == line.start
-        if line.refined is None:
-            assert line.best == line.start and trial.max() < N_TRIALS
-            continue
         assert trial[(trial >= N_TRIALS) & (trial <= LAST)].iloc[0] == line.refined
         assert trial[trial >= N_TRIALS].iloc[0] == line.best
 
