@@ -68,11 +68,11 @@ def parts(results: Path, folder: Path) -> Mapping[str, Part]:
 
 
 def findings(lines: list[Line]) -> str:
-    """Return the short table of findings: claim, what was measured, picture."""
+    """Return the short table of findings: claim, what was measured with the first of its remarks, picture."""
     told = {line["claim"]: line for line in lines}
     rows = ["| claim | measured | picture |", "|---|---|---|"]
     for line in (told[name] for name in FINDINGS):
-        note = f" ({line['note']})" if line["note"] else ""
+        note = f" ({line['note'].partition(';')[0]})" if line["note"] else ""
         picture = linked(line["experiment"], line["figure"])
         rows.append(
             f"| {line['statement']} | **{line['verdict']}**{note}; {effect_of(line) or 'no effect'} | {picture} |"

@@ -83,7 +83,7 @@ def test_the_page_of_results_has_every_part() -> None:
 
 def test_findings_are_claims() -> None:
     lines = [
-        {"claim": name, "statement": name, "verdict": "supported", "note": "3 seeds", "effect": 1.0,
+        {"claim": name, "statement": name, "verdict": "supported", "note": "3 seeds; the rest", "effect": 1.0,
          "effect_low": 0.5, "effect_high": 1.5, "n_seeds": 5, "experiment": "toy", "figure": "gallery/toy.png"}
         for name in sections.FINDINGS
     ]  # fmt: skip
