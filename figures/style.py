@@ -113,7 +113,9 @@ def legend_below(figure: Figure, handles: Sequence[Artist], columns: int, title:
 def heading(figure: Figure, question: str, notes: str = "") -> None:
     """Say above the panels what the figure asks, and under it what all panels share; lines are broken to fit."""
     characters = int(16.5 * figure.get_figwidth()) - 4  # capitals and digits, which are wide, even out over a long line
-    lines = [*textwrap.wrap(question, characters), *_broken(notes, characters)]
+    whole = re.sub(r" ([=~]) ", "\u00a0\\1\u00a0", question)  # a value stays with its name
+    lines = [each.replace("\u00a0", " ") for each in textwrap.wrap(whole, characters)]
+    lines += _broken(notes, characters)
     if lines:
         figure.suptitle("\n".join(lines))
 

@@ -11,7 +11,7 @@ WORLD: dict[str, Any] = {"n_features": 128, "d_model": 42, "support_law": "mixed
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"n_neurons": 128, "n_steps": 500},
     "standard": {"n_neurons": 192, "n_steps": 4_000},
-    "paper": {"n_neurons": 512, "n_steps": 20_000},
+    "paper": {"n_neurons": 384, "n_steps": 20_000},
 }
 WIDTHS = {"n_neurons": (128, 192, 256)}
 TRUE_FREQUENCY = {"target_frequency": 0.09}  # each feature is in 11.5 of 128 rows

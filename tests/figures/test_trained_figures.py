@@ -186,12 +186,12 @@ def test_toy_shows_which_values_work_at_each_width_and_over_how_many_decades():
     rows.loc[ranged, "feature_recovery_rate"] = rates[ranged]
     figure = toy.plot(rows)
     k, frequency = panels(figure)[-2:]
-    assert ticks(k.yaxis) == ["128", "256", "1,024", "256, b_pre learned", "256, equal h"]
+    assert ticks(k.yaxis) == ["128", "256", "512", "1,024", "256, b_pre learned", "256, equal h"]
     # By hand: recovery passes 0.9 after a tenth of the way, in logarithms, from what works to what does not.
     end = 9 * (14 / 9) ** 0.1
-    for y in range(5):
+    for y in range(6):
         assert xy(k, f"works-K-{y - 0.18:.2f}") == pytest.approx(np.array([[1, y - 0.18], [end, y - 0.18]]))
-    assert has(k, "works-K, untied-1.18") and not has(k, "works-K, untied-0.18")  # not run at M = 128
+    assert has(k, "works-K, untied-3.18") and not has(k, "works-K, untied-4.18")  # not run in other forms
     low = 0.02 * (0.006 / 0.02) ** 0.1
     assert xy(frequency, "works-HTF--0.18")[:, 0] == pytest.approx([low, 0.95])
     assert xy(frequency, "works-LTF-0.18")[:, 0] == pytest.approx([0.00002, 0.02])
