@@ -1,4 +1,4 @@
-"""The critical p that theory alone predicts over the simulated one, at settings that played no part in the theory."""
+"""The critical p that theory alone predicts over the simulated one, at settings drawn beforehand."""
 
 from __future__ import annotations
 

@@ -133,14 +133,7 @@ def critical_frequency(
     found = _first_crossing(lambda bias: share(bias, 0) - level, rough, inside, outside, (-level, 1 - level))
     if found is None:
         return math.nan
-    # The other sets are asked once, where those before them have the crossing; the slope is that of the first.
-    first, slope = found
-    places = [first]
-    for number in range(1, N_ASKED):
-        bias = sum(places) / len(places)
-        moved = (level - share(bias, number)) / slope if slope else 0.0
-        places.append(min(bias + min(max(moved, -BIAS_STEP), BIAS_STEP), 0.0))
-    return float(bias_to_frequency(sum(places) / N_ASKED))
+    return float(bias_to_frequency(_mean_crossing(*found, lambda bias, number: share(bias, number) - level)))
 
 
 def _silent_bias(model: Model) -> float:
@@ -148,6 +141,19 @@ def _silent_bias(model: Model) -> float:
     s, occurrences = model.sparsity, model.n_samples * model.sparsity / model.n_features
     below = float(frequency_to_bias(min(0.5, FEW_FIRINGS / occurrences)))
     return max(-37.0, -math.sqrt(model.d_model / s) + below * math.sqrt((s - 1) / s))
+
+
+def _mean_crossing(first: float, slope: float, excess: Callable[[float, int], float]) -> float:
+    """Return the mean bias at which the sets cross; `first` and the slope there are those of the first set.
+
+    Each other set is asked once, where those before it cross on average, and is taken to have that slope.
+    """
+    places = [first]
+    for number in range(1, N_ASKED):
+        bias = sum(places) / len(places)
+        moved = -excess(bias, number) / slope if slope else 0.0
+        places.append(min(bias + min(max(moved, -BIAS_STEP), BIAS_STEP), 0.0))
+    return sum(places) / N_ASKED
 
 
 def _first_crossing(

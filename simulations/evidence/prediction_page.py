@@ -53,7 +53,7 @@ def _line(name: str, pairs: pd.DataFrame) -> list[str]:
 
 
 def critical_errors(results: Path) -> str:
-    """Return the Markdown table of predicted over measured critical p at settings that played no part in the theory."""
+    """Return the Markdown table of predicted over measured critical p at settings drawn beforehand."""
     rows = rows_of(results, "critical_check")
     pairs = critical_check.compared(rows)
     share, steps, center = pairs["d_model"] / pairs["n_features"], pairs["n_steps"], pairs["center"].astype(bool)

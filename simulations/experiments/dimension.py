@@ -25,7 +25,7 @@ def at_band_centre(samples: int, neurons: int, **axes: Any) -> list[Point]:
 
 EXPERIMENT = Experiment(
     "dimension",
-    "At the centre of the band recovery grows with d, and changes near d = sqrt(n)",
+    "The paper: at the centre of the band recovery grows with d, and changes near d = sqrt(n)",
     order=30,
     grids={
         "quick": lambda: at_band_centre(

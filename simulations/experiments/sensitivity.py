@@ -1,6 +1,6 @@
 """How much tuning does a method need: one choice at a time over two decades, the others as in the winner of a search.
 
-The world is that of the toy at half its size, and the budget one at which all three methods have converged.
+The world is that of the toy at half its size, and the budget one at which the winners of all three have converged.
 """
 
 from __future__ import annotations

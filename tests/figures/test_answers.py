@@ -151,8 +151,8 @@ def test_balance_says_where_half_as_many_are_left_between_the_ratios():
 
 def test_a_value_stays_with_its_name_in_a_heading():
     figure = style.new_figure(2.0, 2.0)
-    style.heading(figure, "What does it take of all here: d = 104 at n = 256?")  # 29 letters a line
-    assert figure.get_suptitle() == "What does it take of all\nhere: d = 104 at n = 256?"
+    style.heading(figure, "What does it all take: d = 104 at n = 256?")  # 29 letters a line
+    assert figure.get_suptitle() == "What does it all take:\nd = 104 at n = 256?"
 
 
 def test_a_note_that_is_too_long_for_a_line_is_broken_at_spaces_and_never_within_mathematics():

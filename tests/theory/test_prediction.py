@@ -16,6 +16,7 @@ from theory.closed_forms import frequency_to_bias
 from theory.prediction import (
     N_ASKED,
     _first_crossing,
+    _mean_crossing,
     _share_above,
     alignment_trajectory,
     critical_frequency,
@@ -534,6 +535,17 @@ def test_critical_frequency_is_where_the_share_is_the_level() -> None:
     shares = [_share_above(alignments(model, float(frequency_to_bias(half)), each)[-1], 0.9) for each in sets]
     assert np.std(shares) > 1.01 / 64 > abs(np.mean(shares) - 0.5)
     assert math.isnan(critical_frequency(256, 16, 8, 25_600, 6))  # no p is good enough
+
+
+@pytest.mark.parametrize("slope", [-0.7, 3.0])
+def test_sets_are_averaged_where_each_of_them_crosses(slope: float) -> None:
+    """Straight lines of the slope of the first set: exact.  A set that crosses far off moves it by a step at most."""
+    places = [-1.0, -0.9, -1.05, -0.97, -1.1, -1.02, -0.88, -1.01]
+    assert len(places) == N_ASKED
+    found = _mean_crossing(places[0], slope, lambda bias, number: slope * (bias - places[number]))
+    assert found == pytest.approx(np.mean(places), rel=1e-12)
+    far = _mean_crossing(places[0], slope, lambda bias, number: slope * (bias + 1 - 99 * (number == 7)))
+    assert far == pytest.approx(-1 + 0.25 / N_ASKED, rel=1e-12)
 
 
 @pytest.mark.parametrize("off", [-0.25, 0.25])
