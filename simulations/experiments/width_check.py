@@ -61,7 +61,7 @@ def _pairs(n_probes: int, **axes: Any) -> list[Point]:
 
 EXPERIMENT = Experiment(
     "width_check",
-    "Recovery predicted from probes agrees with direct simulation, and its intervals cover as often as they claim, or more",
+    "Recovery predicted from probes agrees with direct simulation, and intervals cover as often as they claim, or more",
     order=100,
     grids={
         "quick": lambda: _pairs(
