@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from theory.checks import FloatArray, cosine, count, one_frequency, one_number, ratio, switch
 from theory.closed_forms import bias_to_frequency, frequency_to_bias
-from theory.prediction_drive import MOST_ACTIVE, Neuron, Population, period, shared_drive, spacing
+from theory.prediction_drive import MOST_ACTIVE, Neuron, Population, driven_again, period, shared_drive, spacing
 from theory.prediction_nodes import spread
 
 N_NODES = 16_384  # ours: rivals; with four times as many the cosine moves by some 1e-4
@@ -125,18 +125,24 @@ def _cosines(sizes: _Sizes, bias: float, n_steps: int) -> FloatArray:
     fresh, luck = _white(n_steps)
     x, kappa = np.zeros((n_steps + 1, size)), np.zeros((n_steps + 1, n_steps))
     x[0, 0] = 1
-    c, u, length, before = np.zeros((n_steps, N_NODES)), np.zeros((n_steps, N_NODES)), math.inf, np.ones(N_NODES)
+    c, u, before = np.zeros((n_steps, N_NODES)), np.zeros((n_steps, N_NODES)), (np.ones(N_NODES), np.ones(N_NODES))
     for t in range(n_steps):
         across = kappa[: t + 1, :t] @ c[:t]
         products = x[: t + 1] @ x[: t + 1].T + delta / N_NODES * across @ across.T + TINY * np.eye(t + 1)
         g = np.linalg.cholesky(products) @ fresh[: t + 1]
         u[t] = g[t] + delta * kappa[t, :t] @ c[:t]
-        mean, square = _drive(u[t], sizes, bias, (sizes.s - 1) * delta / (sizes.nu * sizes.s * length))
-        chi = np.linalg.solve(products, g @ mean / N_NODES)
+        mean, square, rise = _drive(u[t], sizes, bias)
+        given = mean
         if t:  # as in `Sampling`
-            shared = _shared(u[t - 1 : t + 1], bias) * np.sqrt(np.minimum(square, before) / np.maximum(square, before))
+            less, more = np.minimum(square, before[1]), np.maximum(square, before[1])
+            shared = _shared(u[t - 1 : t + 1], bias) * np.sqrt(less / more)
             luck[t] = shared * luck[t - 1] + np.sqrt(1 - shared * shared) * luck[t]
-        c[t], before = mean + np.sqrt(square / (sizes.nu * sizes.s)) * luck[t], square
+            memory = delta * float(across[t] @ c[t - 1]) / float(c[t - 1] @ c[t - 1])
+            given = mean + memory * _fed(sizes, bias, mean, before[0], rise, u[t] - u[t - 1])
+        before = (mean, square)
+        given = given - (given.mean() if sizes.center else 0.0)
+        chi = np.linalg.solve(products, g @ given / N_NODES)
+        c[t] = given + np.sqrt(square / (sizes.nu * sizes.s)) * luck[t]
         x[t + 1] = 2 * h * delta * sizes.meets @ x[t] + chi @ x[: t + 1]
         kappa[t + 1] = chi @ kappa[: t + 1]
         kappa[t + 1, t] += 1
@@ -156,20 +162,27 @@ def _white(n_steps: int) -> tuple[FloatArray, FloatArray]:
     return normal[: n_steps + 1], normal[n_steps + 1 :]
 
 
-def _drive(u: FloatArray, sizes: _Sizes, bias: float, grown: float) -> tuple[FloatArray, FloatArray]:
-    """Return E psi, less its mean where the data are centred, and E psi^2 over the company of each rival, (K,).
-
-    The company's projections have grown by `grown` E psi by the samples that they share with the rival.
-    """
+def _drive(u: FloatArray, sizes: _Sizes, bias: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return E psi, E psi^2 and the rise of P(y > -b) with u, over the company of each rival, (K,)."""
     s, h = sizes.s, 1 / math.sqrt(sizes.s)
     population = Population(u[None], np.ones(u.size), spacing(s), period(s))
     shift = np.array([s * h * u.mean() if sizes.center else 0.0])
     shrink = population.shrink(s - 1)
     centre = population.grid() + (s - 1) * (1 - shrink) * population.mean[:, None]
     drive = population.rest(s - 1).drive(centre / shrink, Neuron(bias, h * shrink, shift))
-    more = grown * drive.mean * np.gradient(drive.mean, population.cell, axis=1)
-    mean, square = (each[0] for each in population.at_rivals(drive.mean + more, drive.square))
-    return mean - (mean.mean() if sizes.center else 0.0), np.maximum(square, TINY)
+    rise = np.gradient(drive.share, population.cell, axis=1)
+    mean, square, rise = (each[0] for each in population.at_rivals(drive.mean, drive.square, rise))
+    return mean, np.maximum(square, TINY), rise
+
+
+def _fed(
+    sizes: _Sizes, bias: float, mean: FloatArray, before: FloatArray, rise: FloatArray, moved: FloatArray
+) -> FloatArray:
+    """Return what samples that fired have added, (K,), per memory of the rivals' own c: as `Sampling.fed`."""
+    h, others = 1 / math.sqrt(sizes.s), sizes.s - 1
+    spread = np.full((1, 1), h * math.sqrt(others) * moved.std())
+    again = driven_again(mean[None], before[None], rise[None] / h, h * moved[None], spread, bias)[0]
+    return np.asarray(others * h / (sizes.nu * sizes.s) * again)
 
 
 def _shared(u: FloatArray, bias: float) -> FloatArray:

@@ -20,7 +20,8 @@ from theory.prediction_drive import MOST_ACTIVE
 from theory.prediction_recursion import Model, alignments
 
 N_REPLICAS, N_RIVALS, N_SETS = 64, 1024, 4  # ours: nodes, and sets of instances
-N_ASKED = 8  # ours: sets that the critical p is asked of, from N_SETS on the same with their luck dealt anew
+MOST_ASKED = 32  # ours: sets that the critical p is asked of at most, from N_SETS on the same with luck dealt anew
+SPREAD, LOG_ERROR = 0.04, 0.02  # ours: of the share of one set from set to set; of log p, that it is asked for
 ROUGH_REPLICAS, ROUGH_RIVALS, ROUGH_AT_ONCE = 16, 256, 6  # ours: nodes of the search for a bracket, and biases
 BIAS_STEP = 0.25  # ours: of the search; a band of learnability narrower than this may be missed
 FEW_FIRINGS = 10  # ours: below this expected number of firings for its feature, a neuron is not predicted
@@ -133,7 +134,8 @@ def critical_frequency(
     found = _first_crossing(lambda bias: share(bias, 0) - level, rough, inside, outside, (-level, 1 - level))
     if found is None:
         return math.nan
-    return float(bias_to_frequency(_mean_crossing(*found, lambda bias, number: share(bias, number) - level)))
+    n_sets = _sets_needed(*found)
+    return float(bias_to_frequency(_mean_crossing(*found, n_sets, lambda bias, number: share(bias, number) - level)))
 
 
 def _silent_bias(model: Model) -> float:
@@ -143,17 +145,27 @@ def _silent_bias(model: Model) -> float:
     return max(-37.0, -math.sqrt(model.d_model / s) + below * math.sqrt((s - 1) / s))
 
 
-def _mean_crossing(first: float, slope: float, excess: Callable[[float, int], float]) -> float:
+def _sets_needed(bias: float, slope: float) -> int:
+    """Return how many sets, at most MOST_ASKED, tell log p within LOG_ERROR where their share has that slope in b.
+
+    d log p / d b = phi(b) / p; where a share takes long to fall, its spread from set to set is much of a change in p.
+    """
+    by_log = abs(slope) * float(bias_to_frequency(bias)) * math.sqrt(2 * math.pi) * math.exp(bias * bias / 2)
+    wanted = (SPREAD / (LOG_ERROR * by_log)) ** 2 if by_log > 0 else math.inf
+    return max(N_SETS, math.ceil(min(wanted, MOST_ASKED)))
+
+
+def _mean_crossing(first: float, slope: float, n_sets: int, excess: Callable[[float, int], float]) -> float:
     """Return the mean bias at which the sets cross; `first` and the slope there are those of the first set.
 
     Each other set is asked once, where those before it cross on average, and is taken to have that slope.
     """
     places = [first]
-    for number in range(1, N_ASKED):
+    for number in range(1, n_sets):
         bias = sum(places) / len(places)
         moved = -excess(bias, number) / slope if slope else 0.0
         places.append(min(bias + min(max(moved, -BIAS_STEP), BIAS_STEP), 0.0))
-    return sum(places) / N_ASKED
+    return sum(places) / n_sets
 
 
 def _first_crossing(

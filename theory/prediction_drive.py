@@ -55,6 +55,28 @@ def shared_drive(correlation: npt.ArrayLike, bias: Bias) -> FloatArray:
     return np.asarray(shared / ((2 * y + b) * weight).sum(axis=-1))
 
 
+def driven_again(
+    mean: FloatArray, before: FloatArray, crossing: FloatArray, change: FloatArray, spread: FloatArray, bias: Bias
+) -> FloatArray:
+    """Return E psi(y) psi'(y') over the samples of a rival, y before a step and y' after it: arrays (R, K).
+
+    `mean` and `before` are E psi(y') and E psi(y), `crossing` is the density of y' at the threshold, `change` that of y
+    by the rival's own projection, `spread` (R, 1) the standard deviation of what the others in the sample change it by.
+    Implements: psi' = 2 1(y' > -b) + |b| delta(y' + b), for changes that are small beside the spread of y (ours); the
+    normal law is erf(x / sqrt(2)) ~ tanh(sqrt(2/pi) (x + 0.044715 x^3)), within 4e-4 and many times as fast.
+    """
+    b = np.reshape(np.asarray(bias, mean.dtype), (-1, 1))
+    past = change / -np.maximum(spread, np.finfo(mean.dtype).tiny ** 0.5)  # of the threshold, in deviations, before
+    np.clip(past, -8, 8, out=past)
+    squared = past * past
+    above = np.tanh(past * (0.7978846 + 0.0356774 * squared))
+    above += 1
+    stood = (-b - 2 * change) * above  # twice what those that stand at the threshold gave
+    np.exp(squared * -0.5, out=squared)
+    stood += 4 / math.sqrt(2 * math.pi) * spread * squared
+    return np.asarray(2 * np.minimum(mean, before) - b / 2 * crossing * stood)
+
+
 def spacing(sparsity: int) -> float:
     """Return the cell of the grid of projections (ours): 1/8, coarser where many of them add up (s > 16).
 

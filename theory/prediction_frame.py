@@ -34,7 +34,8 @@ class Frame:
 
     w = sum_j position_j e_j with e_0 = v_1/||v_1||.  `shown` holds <v_k, e_j> (J, R, K) of the rivals for each j,
     `gaussian` its fresh part, `asked` the directions c of n-space, orthonormal in the rivals' weights, for which V^T c
-    is known, `held` the same over the nodes: orthonormal, with the span of the weights times `asked`.
+    is known, `held` the same over the nodes: orthonormal, with the span of the weights times `asked`.  `memory` (R,) is
+    by how much a rival's c is met again in its projection: of all that was asked, what is along the last c.
     """
 
     def __init__(self, nodes: Nodes) -> None:
@@ -53,7 +54,7 @@ class Frame:
         if start is not None:
             self.position = np.stack([start.cosine, np.sqrt((1 - start.cosine) * (1 + start.cosine))], axis=1)
             self._shown[1] = start.across
-        self.length = np.full(n_replicas, np.inf, kind)  # of the V^T c of which w is made
+        self.memory = np.zeros(n_replicas, kind)
         self._last = np.zeros_like(self.position)  # where the neuron was before, orthogonal to where it is
         self._gaussian = self._shown.copy() if self._grouped else self._shown
 
@@ -71,9 +72,13 @@ class Frame:
         """Return u_1 = <w, v_1> (R,) and the rivals' u_k = <w, v_k> (R, K)."""
         return self.position[:, 0] * self.nodes.norm, combined(self.position, self.shown)
 
-    def _outside(self, vector: FloatArray, weighted: FloatArray) -> FloatArray:
-        """Return the part of a vector (R, K) outside everything asked; `weighted` is the vector times the weights."""
-        return vector - combined(products(self.asked, weighted), self.asked) if self.n_asked else vector
+    def _outside(self, vector: FloatArray, weighted: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the part of a vector (R, K) outside everything asked, and its products with that (R, steps).
+
+        `weighted` is the vector times the weights.
+        """
+        inside = products(self.asked, weighted)
+        return (vector - combined(inside, self.asked) if self.n_asked else vector), inside
 
     def _free(self, vector: FloatArray, count: int) -> FloatArray:
         """Return a vector over the nodes (R, K) as it is free where its sums with the first `count` asked are known.
@@ -125,13 +130,14 @@ class Frame:
         """
         weight = self.nodes.weight
         weighted = weight * c
-        new = self._outside(c, weighted)
+        new, inside = self._outside(c, weighted)
         along = self._along(weighted, new)
         along[:, 0] += own * self.nodes.norm
         length = np.sqrt(row_sums(weight * new, new))
         radius = self.nodes.radius[self.n_shown - 1]
         direction = self._asked[self.n_asked]
-        least = ROUNDING * np.finfo(new.dtype).eps * np.sqrt(row_sums(weighted, c))
+        energy = row_sums(weighted, c)
+        least = ROUNDING * np.finfo(new.dtype).eps * np.sqrt(energy)
         length = np.where(length > least, length, np.zeros_like(length))  # c was asked before
         np.divide(new, np.where(length > 0, length, np.inf)[:, None], out=direction)
         self.n_asked += 1
@@ -145,8 +151,10 @@ class Frame:
         moved = np.concatenate([along, (radius * length)[:, None]], axis=1)
         norm = np.linalg.norm(moved, axis=1)
         stays = ~alive | (norm == 0)
-        self.length = np.where(stays, np.inf, norm)
         before = np.concatenate([self.position, np.zeros_like(self.position[:, :1])], axis=1)
         self.position = np.where(stays[:, None], before, moved / np.where(stays, 1, norm)[:, None])
+        first, inside = self.n_first, np.concatenate([inside, length[:, None]], axis=1)
+        again = row_sums(self.position[:, first:] * self.nodes.radius[first - 1 : self.n_shown - 1].T, inside)
+        self.memory = np.divide(again, energy, out=np.zeros_like(again), where=energy > 0)
         apart = before - self.position * row_sums(before, self.position)[:, None]
         self._last = apart / np.maximum(np.linalg.norm(apart, axis=1), 1e-6)[:, None]

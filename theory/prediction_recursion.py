@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from theory.checks import FloatArray
-from theory.prediction_drive import Bias, Drive, Neuron, Population, period, shared_drive, spacing
+from theory.prediction_drive import Bias, Drive, Neuron, Population, driven_again, period, shared_drive, spacing
 from theory.prediction_frame import Frame, row_sums
 from theory.prediction_nodes import Nodes, make_nodes
 
@@ -71,6 +71,21 @@ class Sampling:
         self._before = (u, apart, size, mean, square, luck)
         return luck
 
+    def fed(self, u: FloatArray, memory: FloatArray, mean: FloatArray, rise: FloatArray) -> FloatArray:
+        """Return what a sample that fired adds to E psi, per company / (N f), before the luck is drawn: (R, K).
+
+        `rise` is that of P(y > -b) with u; `memory` (R,) that of the frame: the others in a sample have grown by
+        memory psi(y) / (N f) each, so that y' is larger by h times that.
+        """
+        if not self.n_past:
+            return np.zeros_like(u)
+        u_before, mean_before = self._before[0], self._before[3]
+        change, weight = self.scale * (u - u_before), self.nodes.weight
+        apart = change - (change @ weight / weight.sum())[:, None]
+        spread = np.sqrt(row_sums(weight * apart, apart) / weight.sum() * (1 / self.scale**2 - 1))
+        again = driven_again(mean, mean_before, rise / self.scale, change, spread[:, None].astype(u.dtype), self.bias)
+        return np.asarray(self.scale * memory[:, None] * again)
+
 
 class Update(NamedTuple):
     """c = H^T psi(H u) in units of N f h, of the feature (R,) and of the rivals (R, K); expected firings (R,)."""
@@ -99,11 +114,12 @@ def update(
     nodes: Nodes,
     model: Model,
     bias: Bias,
-    length: FloatArray | None = None,
+    fed: Callable[[FloatArray, FloatArray], FloatArray] | None = None,
 ) -> Update:
     """Return what the samples add up to for a neuron with projections `own_u` (R,) and `u`, `luck` (R, K).
 
-    The luck may depend on E psi and on its variance, both (R, K).
+    The luck may depend on E psi and on its variance, `fed` on E psi and on the rise of P(y > -b) with u, all (R, K): by
+    what the others in a sample have grown, times (s - 1) / (N f).
 
     Implements: c_k = (1 - q) E psi + q m_k E psi(with v_1) + sampling noise, q = (s - 1)/(n - 1), m_k the share of
     co-occurrences; centred, c_k - (1/n) sum_j c_j.  PREDICTION.md, section 2.
@@ -140,15 +156,16 @@ def update(
         # The law of the others holds the rival itself, which is not its own company: to first order in 1/n.
         mean = mean + (s - 1) / max(n - 2, 1) * (mean - twice.mean)
         square = square + (s - 1) / max(n - 2, 1) * (square - twice.square)
-    if length is not None:
-        # Those in its company have grown by the samples that they share with it, |v|^2 E psi / (N f length) each.
-        grown = (s - 1) * model.d_model / (occurrences * length[:, None])
-        mean = mean + grown * alone.mean * np.gradient(alone.mean, population.cell, axis=1)
     here, with_it, noise, noise_with_it = population.at_rivals((1 - q) * mean, with_it, (1 - q) * square, noise_with_it)
     noise_with_it *= nodes.cooccurrence
     noise += noise_with_it
     np.maximum(noise, 0, out=noise)
+    more: FloatArray | float = 0.0
+    if fed is not None:
+        (rise,) = population.at_rivals(np.gradient(alone.share, population.cell, axis=1))
+        more = fed(here, rise) * ((s - 1) / occurrences)
     c = (luck(here, noise) if callable(luck) else luck) * np.sqrt(noise / occurrences)
+    c += more
     with_it *= nodes.cooccurrence
     c += with_it
     c += here
@@ -167,10 +184,11 @@ def alignments(model: Model, bias: Bias, nodes: Nodes) -> FloatArray:
     """
     frame, sampling = Frame(nodes), Sampling(nodes, bias, 1 / math.sqrt(model.sparsity))
     cosines = [frame.position[:, 0].copy()]
-    at_feature = nodes.start is None  # elsewhere recovery was predicted worse with the rivals' company: PREDICTION.md
+    at_feature = nodes.start is None
     for _ in range(model.n_steps):
         own_u, u = frame.projections()
-        seen = update(own_u, u, partial(sampling.draw, u), nodes, model, bias, frame.length if at_feature else None)
+        fed = partial(sampling.fed, u, frame.memory)
+        seen = update(own_u, u, partial(sampling.draw, u), nodes, model, bias, fed if at_feature else None)
         # A neuron that fires on no sample keeps its weight: the likelier case below log 2 expected firings.
         frame.move(seen.own, seen.rivals, seen.firings > math.log(2))
         cosines.append(frame.position[:, 0].copy())

@@ -19,6 +19,7 @@ SPARSITIES, RATIOS = (3, 4, 5, 6, 8), (50, 100, 200)  # s, N/n
 STEPS = tuple(range(3, 13))  # T
 AROUND = (0.75, 1.0, 1.33)  # times the predicted critical p
 PROBES = 128
+SMALL, TIMES = 1 / 8, 4  # d/n below which a share takes long to fall, so that a p needs as many times the datasets
 
 CRITICAL: Mapping[Asked, float] = {
     (1_024, 54, 4, 51_200, 3, True): 0.0215,
@@ -72,7 +73,7 @@ def _points(critical: Mapping[Asked, float], n_seeds: int) -> list[Point]:
     for (n, d, s, n_samples, n_steps, center), p in critical.items():
         sizes: Point = {"instrument": "learnability", "n_features": n, "d_model": d, "sparsity": s, "center": center}
         sizes |= {"n_samples": n_samples, "n_steps": n_steps, "n_probes": PROBES}
-        for seed in range(n_seeds):
+        for seed in range(n_seeds * (TIMES if d < SMALL * n else 1)):
             points += [sizes | {"target_frequency": float(f"{p * each:.3g}"), "seed": seed} for each in AROUND]
     return by_centring(points)
 

@@ -21,7 +21,7 @@ SIZES: Mapping[str, dict[str, Any]] = {
     "standard": ON_DATA | {"n_neurons": 1_024, "n_steps": 300, "batch_size": 256, "n_evaluations": 1},
     "paper": ON_DATA | {"n_neurons": 65_536, "n_steps": 50_000, "batch_size": 4_096, "n_evaluations": 1},
 }
-SEEDS = {"quick": 1, "standard": 3, "paper": 3}
+SEEDS = {"quick": 1, "standard": 5, "paper": 5}
 OURS: dict[str, Any] = {"learning_rate": 0.01, "pre_bias": "zero", "gain": 0.1, "buffer_steps": 15}
 THEIRS: dict[str, Any] = {"learning_rate": 0.003}
 METHODS: dict[str, dict[str, Any]] = {

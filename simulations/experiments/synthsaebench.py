@@ -79,8 +79,8 @@ EXPERIMENT = Experiment(
     order=178,
     grids={
         "quick": lambda: _points("quick", 1, slice(1, 2)),
-        "standard": lambda: _points("standard", 3) + _longer("standard", 3),
-        "paper": lambda: _points("paper", 3, scale=5),
+        "standard": lambda: _points("standard", 5) + _longer("standard", 5),
+        "paper": lambda: _points("paper", 5, scale=5),
     },
     smoke=True,
 )
