@@ -39,11 +39,12 @@ def plot(rows: pd.DataFrame) -> Figure:
     axes.invert_yaxis()
     open_axes(axes, "x")
     number, rms, mean, worst, near, maybe = errors(pairs)
-    steps, seeds = phase.distinct(table["n_steps"]), table["seed"].nunique()
-    told = f"{number} settings, {seeds} datasets each, $T$ = {steps[0]:.0f} to {steps[-1]:.0f}, $\\tau$ = 0.9"
+    steps = phase.distinct(table["n_steps"])
+    told = f"{number} settings, {datasets(table)} datasets each, $T$ = {steps[0]:.0f} to {steps[-1]:.0f}, $\\tau$ = 0.9"
     off = f"mean {mean}, worst {worst}; {near} within {CLOSE:.0%}, {maybe} by their intervals" if rms else ""
     answer = f"within a factor of {rms} (rms)" if rms else "(none was measured)"
-    notes = checks.title(told, off, f"{failed} runs failed" if failed else "", intervals.note(seeds))
+    bars = "bars: 95 % intervals over datasets" if intervals.note(table["seed"].nunique()) else ""
+    notes = checks.title(told, off, f"{failed} runs failed" if failed else "", bars)
     heading(figure, f"Theory alone predicts the critical $p$ {answer}", notes)
     return figure
 
@@ -60,6 +61,12 @@ def compared(table: pd.DataFrame) -> pd.DataFrame:
     if not found:
         raise ValueError("settings=0, but should be at least one finished simulation")
     return pd.DataFrame(found)
+
+
+def datasets(table: pd.DataFrame) -> str:
+    """Return of how many seeds settings are: "40", or "40 to 160" where more where a share takes long to fall."""
+    counts = table.groupby(list(critical.SETTING))["seed"].nunique()
+    return " to ".join(f"{each}" for each in sorted({counts.min(), counts.max()}))
 
 
 def errors(pairs: pd.DataFrame) -> tuple[str, ...]:

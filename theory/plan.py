@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 from theory.checks import open_share
 from theory.prediction import model_of
-from theory.recovery_prediction import Success, success, success_by_step
+from theory.recovery_prediction import Success, one_by_one, success, success_by_step
 
 SAMPLES_PER_FEATURE = 100  # ours: the ratio N/n at which the prediction was compared with simulations
 LONGEST = 5  # ours: steps; later ones cost and erode
@@ -34,11 +36,12 @@ def plan(
     *,
     center: bool = True,
     threshold: float = 0.9,
+    both: Callable[..., tuple[Any, Any]] = one_by_one,
 ) -> Plan:
     """Return a cheap setting (cost N s M T) that is predicted to recover `target_recovery` in (0, 1) of the features.
 
     N = 100 n; of a few p and T the cheapest is taken, and the width is doubled for safety.
-    Other arguments as in `predicted_recovery_rate`.  Raises ValueError for arguments out of range, and when no setting
+    Other arguments as in `predict`.  Raises ValueError for arguments out of range, and when no setting
     that was looked at reaches the target with WIDEST neurons.
     """
     target = open_share("target_recovery", target_recovery)
@@ -47,18 +50,20 @@ def plan(
     frequencies = [firings / (SAMPLES_PER_FEATURE * sparsity) for firings in FIRINGS]
     candidates: list[tuple[int, int, float]] = []  # M T (cost), T, p
     longest: dict[float, Success] = {}
-    for p in frequencies:
-        sizes = (n_features, d_model, sparsity, p, n_samples, LONGEST)
-        laws = success_by_step(*sizes, center=center, threshold=threshold)[1:]
+    rest: dict[str, Any] = {"center": center, "threshold": threshold}
+    known = both(*(
+        partial(success_by_step, n_features, d_model, sparsity, p, n_samples, LONGEST, **rest) for p in frequencies
+    ))  # fmt: skip
+    for p, laws in zip(frequencies, known, strict=True):
         longest[p] = laws[-1]
-        for step, law in enumerate(laws, start=1):
+        for step, law in enumerate(laws[1:], start=1):
             width = WIDTH_MARGIN * law.width(target)
             if width <= WIDEST:
                 candidates.append((math.ceil(width) * step, step, p))
     for cost, step, p in sorted(candidates):
         # What `predict` says of it: at a shorter T the starts that matter are others.
         sizes = (n_features, d_model, sparsity, p, n_samples, step)
-        law = longest[p] if step == LONGEST else success(*sizes, center=center, threshold=threshold)
+        law = longest[p] if step == LONGEST else success(*sizes, **rest)
         rate = float(law.recovery_rate(cost // step))
         if rate >= target:
             return Plan(p, step, n_samples, cost // step, rate)

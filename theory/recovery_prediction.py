@@ -8,7 +8,9 @@ over their law is outside of 1 - (1-P)^M, that over starts inside P.  Quadrature
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +52,11 @@ class Success(NamedTuple):
         """Return the width that reaches the target in (0, 1), inf where none does (or none below 1e308)."""
         log_width = log_required_width(self.log_probability, target_recovery, self.weight)
         return math.exp(log_width) if log_width < 709 else math.inf
+
+
+def one_by_one(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
+    """Return what both return."""
+    return first(), second()
 
 
 def predicted_recovery_rate(
@@ -129,19 +136,26 @@ def predict(
     center: bool = False,
     threshold: float = 0.9,
     target_recovery: float = 0.95,
+    both: Callable[..., tuple[Any, Any]] = one_by_one,
 ) -> Prediction:
-    """Return all that the theory predicts of one setting; arguments and errors as in the functions of these names."""
+    """Return all that the theory predicts of one setting; arguments and errors as in the functions of these names.
+
+    `both` calls two functions, which take about as long as each other, and returns what they return.
+    """
     target_recovery = open_share("target_recovery", target_recovery)
     at_least("n_neurons", n_neurons, 1)
-    sizes, rest = (n_features, d_model, sparsity), (n_samples, n_steps)
-    found = success(*sizes, target_frequency, *rest, center=center, threshold=threshold)
-    return Prediction(
-        found.recovery_rate(n_neurons),
-        float(learnable_fraction(*sizes, target_frequency, *rest, center=center, threshold=threshold)),
-        found.mean(),
-        found.width(target_recovery),
-        critical_frequency(*sizes, *rest, center=center, threshold=threshold),
-    )
+    sizes = (n_features, d_model, sparsity, target_frequency, n_samples, n_steps)
+    parts = (partial(each, *sizes, center=center, threshold=threshold) for each in (success, _from_the_feature))
+    found, (kept, critical) = both(*parts)
+    return Prediction(found.recovery_rate(n_neurons), kept, found.mean(), found.width(target_recovery), critical)
+
+
+def _from_the_feature(
+    n: int, d: int, s: int, p: float, n_samples: int, n_steps: int, **rest: Any
+) -> tuple[float, float]:
+    """Return the learnable fraction and the critical p."""
+    kept = learnable_fraction(n, d, s, p, n_samples, n_steps, **rest)
+    return float(kept), critical_frequency(n, d, s, n_samples, n_steps, **rest)
 
 
 def success(

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from simulations.algorithms.kinds.modified_ba import ModifiedBA
 from simulations.base.settings import derive, from_flat
+from simulations.base.side_by_side import side_by_side
 from simulations.cli.flags import Parser, add_setting, described, flag, settings_of
 from simulations.cli.printing import part
 from simulations.data.model import Model
@@ -67,7 +68,7 @@ def predict(args: argparse.Namespace) -> dict[str, Any]:
 
     values = _values(args, PROBLEM + LEARNT)
     _check_reach(values)
-    found = predicted(**values, threshold=THRESHOLD)
+    found = predicted(**values, threshold=THRESHOLD, both=side_by_side)
     told = {name: float(value) for name, value in found._asdict().items()}
     return told | {"note": _note(values, told)} | {part("settings that were used"): values | {"threshold": THRESHOLD}}
 
@@ -118,7 +119,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
 
     values = _values(args, (*PROBLEM, "target_recovery")) | {"center": args.center}
     _check_reach(values)
-    found = planned(**values, threshold=THRESHOLD)
+    found = planned(**values, threshold=THRESHOLD, both=side_by_side)
     per_feature = found.n_samples / values["n_features"]
     notes = [_holds_for(found.n_steps, per_feature), *_chance(values["d_model"], found.n_neurons)]
     note = "; ".join([*notes, "fixed bias, uniform start"])

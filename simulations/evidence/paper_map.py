@@ -2,7 +2,7 @@
 
 A place of the paper takes the claims of the scorecard whose source names it, with their experiments, and experiments of
 its own that no claim judges.  What is said of the paper is what is known of it here: v1 (arXiv 2506.14002v1), the ICLR
-2026 form, abstracts and public summaries.
+2026 form, abstracts, public summaries and reviews.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Place:
         return bool(self.source) and re.search(self.source, source) is not None
 
 
-SMALL = "a small encoder and Python's own text, three seeds: measured, not judged"
+SMALL = "a small encoder and Python's own text, five seeds: measured, not judged"
 PLACES: tuple[Place, ...] = (
     Place("Statistical model X = HV", "features mixed sparsely, with weights of 0 or more", "", ("assumptions",),
           "the world of every synthetic experiment; `assumptions` breaks it"),
@@ -89,11 +89,16 @@ PLACES: tuple[Place, ...] = (
           "drawn, not judged: only its subject is known here; claims on h_i are at Fig. 15"),
     Place("v1 Fig. 14, ICLR Fig. 2", "neuron resonance: recovery in a band of p near f, narrow below "
           "d = sqrt(n), wide above", r"Figure 14 \(v1\)|Figure 2 \(ICLR\)", (),
-          "the provable algorithm, and trained BA where the claim says so; the kink of the upper edge by probes"),
+          "the provable algorithm, and trained BA where the claim says so; the kink of the upper edge by probes; a "
+          "public review reads the best p of the right panel as above f"),
     Place("v1 Fig. 15", "more width as 1/h_i^2 grows; rare features are lost", r"Figure 15 \(v1\)", ("width_check",)),
     Place("v1 Fig. 16", "projections of the weights on features over the steps", r"Figure 16 \(v1\)", (),
           "the front-runner is that of the largest projection, which has the feature's norm in it; cosines are drawn"),
-    Place("ICLR Fig. 1, and those after 2", "", remark=f"but for those of v1 above, {UNKNOWN}"),
+    Place("ICLR Fig. 4", "language models: GBA beside L1 and TopK (public reviews)", "", ("real_frontier",),
+          f"its axes are not known here; {SMALL}"),
+    Place("ICLR Table 2", "SAEBench's measures on Gemma 2 2B, with more than 600 active neurons (public reviews)",
+          remark="not run: it needs the model; `synthsaebench` is another benchmark, of known features"),
+    Place("ICLR Fig. 1, and others", "", remark=f"but for those of v1 above, {UNKNOWN}"),
     Place("ICLR table of mixed sparsity", "GBA recovers all, TopK with K = 20, 30, 50 less, GBA with wrong frequencies "
           "little", "[Mm]ixed-sparsity table", (), "width, steps and rate are not known: searched in the open"),
     Place("Other tables, appendices", "", remark=UNKNOWN),

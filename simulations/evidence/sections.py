@@ -170,11 +170,12 @@ def recovery_predicted(results: Path) -> str:
     held = plan_check.held(plan_check.carried_out(plans)).partition(", $")[0]  # tau and seeds are told before
     edges = rows_of(results, "critical_check")
     number, off, *_ = critical_check.errors(critical_check.compared(edges))
+    critical_seeds = f"n >= {edges['n_features'].min():,}, {critical_check.datasets(edges)} seeds"
     return (
         f"Theory alone predicts the recovery rate of {pairs['setting'].nunique()} settings (n = {sizes}, tau = 0.9, "
         f"{rows['seed'].nunique()} seeds) within {rms:.3f} (rms), the width needed within a factor of {factor:.2f} "
-        f"(`predict_check`), the critical p of {number} (n >= {edges['n_features'].min():,}, {edges['seed'].nunique()} "
-        f"seeds) within one of {off} (`critical_check`). Of its plans {held} (`plan_check`)."
+        f"(`predict_check`), the critical p of {number} ({critical_seeds}) "
+        f"within one of {off} (`critical_check`). Of its plans {held} (`plan_check`)."
     )
 
 

@@ -17,17 +17,17 @@ SIZES = {
     "activations": (36, 135, 360), "cooccurrence": (36, 230, 460), "balance": (18, 360, 560),
     "learnability": (164, 3260, 8400), "width": (20, 155, 1030), "width_check": (24, 360, 10240),
     "predict_check": (40, 950, 3390), "plan_check": (6, 100, 400), "erosion": (16, 1125, 435),
-    "critical_check": (12, 2400, 6000),
+    "critical_check": (12, 4560, 11400),
     "scaling": (250, 1540, 2266), "toy": (6, 886, 886), "resonance_trained": (20, 965, 1460), "frontier": (6, 353, 353),
     "frontier_large": (4, 318, 318), "shrinkage": (4, 145, 145),
     "consistency": (3, 42, 42), "sensitivity": (12, 210, 210), "time_to_recovery": (6, 115, 115),
     "time_to_recovery_large": (3, 75, 75),
     "implementations": (19, 480, 420), "basins": (5, 300, 300), "pre_bias": (6, 180, 180),
-    "synthsaebench": (8, 72, 66),
+    "synthsaebench": (8, 120, 110),
     "trajectories": (6, 15, 20), "identifiability": (2, 30, 40), "cutoff": (6, 60, 80), "lower_edge": (28, 270, 450),
     "assumptions": (12, 260, 260),
-    "real_frontier": (6, 54, 54), "real_consistency": (6, 18, 18), "real_sensitivity": (5, 45, 45),
-    "real_frequencies": (2, 12, 12),
+    "real_frontier": (6, 90, 90), "real_consistency": (6, 30, 30), "real_sensitivity": (5, 75, 75),
+    "real_frequencies": (2, 20, 20),
 }  # fmt: skip
 MANY = 1_500  # of larger presets some cells are made only
 

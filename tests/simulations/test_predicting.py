@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -128,6 +129,32 @@ print(*sys.modules)"""
     assert {name for name in loaded if name.startswith("simulations.cli.")} == {
         f"simulations.cli.{each}" for each in ("commands", "flags", "predicting", "printing")
     }
+
+
+@pytest.mark.parametrize("before", ["", "import torch"])
+def test_two_at_once(before: str) -> None:
+    """Two processes, or one where torch has threads; what the second raises is raised here; dead, it is redone."""
+    code = f"""import os
+from functools import partial
+{before}
+from simulations.base.side_by_side import side_by_side
+print(len(set(side_by_side(os.getpid, os.getpid))), *side_by_side(partial(pow, 2, 3), partial(pow, 2, 4)))
+try:
+    side_by_side(os.getpid, partial(int, "x"))
+except ValueError as error:
+    print(error)
+mine = os.getpid()
+def dies():
+    return "redone" if os.getpid() == mine else os._exit(1)
+print(*side_by_side(partial(pow, 2, 5), dies))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    alone = before or sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1
+    assert done.stdout.splitlines() == [
+        f"{1 if alone else 2} 8 16",
+        "invalid literal for int() with base 10: 'x'",
+        "32 redone",
+    ]
+    assert not done.stderr
 
 
 def test_algorithms_have_one_order_whichever_was_loaded_first() -> None:
