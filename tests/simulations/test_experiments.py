@@ -17,7 +17,7 @@ SIZES = {
     "activations": (36, 135, 360), "cooccurrence": (36, 230, 460), "balance": (18, 360, 560),
     "learnability": (164, 3260, 8400), "width": (20, 155, 1030), "width_check": (24, 360, 10240),
     "predict_check": (40, 950, 3390), "plan_check": (6, 100, 400), "erosion": (16, 1125, 435),
-    "critical_check": (12, 4560, 11400),
+    "critical_check": (12, 3480, 8700),
     "scaling": (250, 1540, 2266), "toy": (6, 886, 886), "resonance_trained": (20, 965, 1460), "frontier": (6, 353, 353),
     "frontier_large": (4, 318, 318), "shrinkage": (4, 145, 145),
     "consistency": (3, 42, 42), "sensitivity": (12, 210, 210), "time_to_recovery": (6, 115, 115),

@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from theory import limit_recursion
 from theory.closed_forms import frequency_to_bias
 from theory.limit import first_step_cosine
 from theory.limit_recursion import _meetings, limit_critical_frequency, limit_trajectory
 from theory.prediction import alignment_trajectory
-from theory.prediction_recursion import Model, alignments
+from theory.prediction_recursion import Model, Sampling, alignments
 
 
 @pytest.mark.parametrize(("delta", "s", "p", "nu"), [(0.5, 3, 0.02, 1e4), (0.5, 5, 0.04, 100), (0.1, 8, 0.05, 50)])
@@ -32,6 +33,21 @@ def test_the_recursion_with_every_rival_tends_to_it() -> None:
     # what is lost, over 8, is an error of 4 % at most.
     np.testing.assert_allclose(lost[8_000][2:], 1 - limit[2:], rtol=0.08)
     assert abs(lost[8_000][-1] + limit[-1] - 1) < abs(lost[1_000][-1] + limit[-1] - 1)
+
+
+def test_samples_that_fired_take_from_it_what_they_take_from_the_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At few samples a feature, n = 32,000: a twentieth of what is lost after 4 steps, equal but for n^(-1/2)."""
+
+    def cosines() -> tuple[np.ndarray, np.ndarray]:
+        recursion = alignment_trajectory(32_000, 16_000, 5, 0.02, 640_000, 4, center=True)
+        return limit_trajectory(0.5, 5, 0.02, 20, 4), recursion
+
+    fed = cosines()
+    monkeypatch.setattr(limit_recursion, "_fed", lambda *_: 0.0)
+    monkeypatch.setattr(Sampling, "fed", lambda _, u, *__: np.zeros_like(u))
+    limit, recursion = (with_it - without for with_it, without in zip(fed, cosines(), strict=True))
+    assert recursion[2] < 0 and recursion[3] < -5e-4
+    np.testing.assert_allclose(limit[3:], recursion[3:], rtol=0.17)
 
 
 def test_not_centred_too() -> None:

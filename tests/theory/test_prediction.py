@@ -216,6 +216,31 @@ def test_what_samples_that_fired_add_where_all_fire() -> None:
     np.testing.assert_array_equal(found[1].own, found[0].own)  # whose company is known
 
 
+@pytest.mark.parametrize("s", [3, 6])
+def test_what_samples_that_fired_add_to_rivals_that_moved(s: int) -> None:
+    """The second of two steps, in which every rival moved by chance of its own: by drawn companies, kept over both."""
+    model, h, b, memory = Model(2_001, 100, s, 60_000, 2, False), 1 / math.sqrt(s), -2.2, np.full(2, 3.0)
+    rng = np.random.default_rng(seed_of(f"moved {s}"))
+    first = rng.standard_normal(2_000)
+    second = 0.99 * first + 0.07 * rng.standard_normal(2_000)
+    nodes, found = nodes_at_rest(model, np.tile(first, (2, 1))), []
+    for feeding in (False, True):
+        sampling = Sampling(nodes._replace(sampling=np.zeros((2, 2, 2_000))), b, h)
+        for u in (np.tile(each, (2, 1)) for each in (first, second)):
+            fed = partial(sampling.fed, u, memory) if feeding else None
+            told = update(np.zeros(2), u, partial(sampling.draw, u), nodes, model, b, fed)
+        found.append(told.rivals[0])
+    strong = np.argsort(first)[-100:]
+    for k in strong[np.argsort((second - first)[strong])[[0, 10, -1]]]:  # shrunk or grown most
+        others = rng.integers(0, 2_000, (s - 1, 1_000_000))
+        before, after = (h * (each[k] + each[others].sum(0)) for each in (first, second))
+        rise = (psi(after + 0.01, b) - psi(after - 0.01, b)) / 0.02
+        again = psi(before, b) * rise
+        factor = h * memory[0] * (s - 1) / (60_000 * s / 2_001)
+        error = 5 * factor * again.std() / 1000
+        assert (found[1] - found[0])[k] == pytest.approx(factor * again.mean(), rel=0.08, abs=error)
+
+
 def test_memory_is_how_much_of_its_c_a_rival_meets_again() -> None:
     """At once (d - 1) / |V^T c| on average; then the whole of u that is not fresh, along the last c."""
     n_drawn = 400
