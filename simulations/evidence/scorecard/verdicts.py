@@ -14,7 +14,6 @@ from simulations.evidence.scorecard.effects import Effect
 SUPPORTED, CONFLICTS = "supported", "conflicts"
 TRIVIAL = "holds trivially"
 UNDECIDED, NOT_TESTED = "undecided", "not tested yet"
-VERDICTS = (SUPPORTED, TRIVIAL, CONFLICTS, UNDECIDED, NOT_TESTED)
 MIN_SEEDS = 5
 DECADES = 2.0  # to spare, from which a claim holds trivially
 
