@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,10 +19,11 @@ Second = TypeVar("Second")
 def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
     """Return what both return, and raise what one raises; the second runs in a fork of this process where it may.
 
-    It may on Linux with a processor to spare, and without torch, whose threads a fork does not have; what it returns
+    It may on Linux with a processor to spare, and without torch or threads, which a fork does not have; what it returns
     is pickled.  Should the fork die, the second runs here.
     """
-    if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1 or "torch" in sys.modules:
+    threads = threading.active_count() > 1 or "torch" in sys.modules
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1 or threads:
         return first(), second()
     from multiprocessing import get_context
 

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,6 +87,8 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, Row], int]:
         try:
             values = next(csv.reader([line.decode()], strict=True), [])
             if count == 1:
+                if line.startswith(BOM_UTF8):
+                    raise StorageError("begins with a byte order mark, as spreadsheets write; save it as plain UTF-8")
                 _check_header(names := values)
                 continue
             if len(values) != len(names):

@@ -191,6 +191,7 @@ FOREIGN = {
     "no column status": HEADER.replace(",status,", ","),
     "line 1": "\n",
     "line 1: 'utf-8'": "\udcff\n",
+    "line 1: begins with a byte order mark": "\ufeff" + HEADER,
 }
 
 
