@@ -20,6 +20,7 @@ from theory.transitions import crossing
 
 TABLE = Path(__file__).with_name("predicted.csv")
 EDGE_FREQUENCIES = tuple(float(each) for each in np.geomspace(3e-4, 0.1, 6))  # at which recovery is asked for its edge
+N_SETS = 16  # of instances, that a share is asked of
 DIGITS = 5  # of a number in the table
 asked: dict[str, str] = {}  # all that was looked up or calculated in this process
 writes = False  # whether the table is being written: then nothing is left out for its time
@@ -53,7 +54,7 @@ def critical_by_step(
 
     def calculate() -> list[float]:
         sizes = (n_samples, n_steps)
-        shares = [learnable_by_step(n, d, s, each, *sizes, center=center, threshold=tau) for each in p]
+        shares = [learnable_by_step(n, d, s, each, *sizes, center=center, threshold=tau, n_sets=N_SETS) for each in p]
         return [crossing(p, column) for column in np.stack(shares).T]
 
     ends = f"{p[0]:g} {p[-1]:g} {len(p)}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from figures import boundaries, intervals, methods, real
 from figures.style import DOUBLE_COLUMN, heading, legend_below, new_figure, open_axes, plain_log, styled
@@ -35,6 +36,8 @@ def plot(rows: pd.DataFrame) -> Figure:
     kept.set(ylabel="loss of the model's output,\nas a share of mean ablation", title="spliced into the model")
     _pairs(ablation, table, looks, EFFECT, CHANCE)
     ablation.set(xlabel="mean loss of ablating one neuron", title="single neurons (white: random directions)")
+    ablation.xaxis.set_major_locator(MaxNLocator(5))
+    ablation.ticklabel_format(axis="x", style="sci", scilimits=(0, 0), useMathText=True)
     _pairs(probing, table, looks, ONE, COORDINATE)
     probing.set(xlabel="balanced accuracy", title="probing with one neuron (white: one coordinate)")
     heading(figure, f"{QUESTION} {answer(table)}", real.notes(table))

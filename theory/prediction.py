@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from theory.checks import FloatArray, cosine, count, frequency, one_frequency, open_share, sparsity_within, switch
 from theory.closed_forms import bias_to_frequency, frequency_to_bias
 from theory.prediction_drive import MOST_ACTIVE
+from theory.prediction_nodes import Nodes
 from theory.prediction_recursion import Model, alignments
 
 N_REPLICAS, N_RIVALS, N_SETS = 64, 1024, 4  # ours: nodes, and sets of instances
@@ -41,22 +42,24 @@ def learnable_fraction(
     *,
     center: npt.ArrayLike = False,
     threshold: float = 0.9,
+    n_sets: int = N_SETS,
 ) -> FloatArray:
     """Return the predicted share of features at which a neuron, started there, is still after T steps, in [0, 1].
 
     The arguments broadcast: n >= 2 features, d >= 1 dimensions, s in [1, n], p in (0, 0.5], N >= 1 samples, T >= 0, all
     but p whole numbers (n, d <= 1e12, s <= 4096, N <= 1e24); `center` says whether the data are centred.  Still there:
     cosine with the feature above `threshold`.  T = 24 takes seconds, T = 100 half of a minute.
-    A neuron that fires on no sample keeps its weight, so it counts as still there.
+    A neuron that fires on no sample keeps its weight, so it counts as still there.  The share errs by about
+    0.04 / sqrt(n_sets), at a cost in proportion.
     Implements: PREDICTION.md (ours; exact in V, mean-field in H).  Raises ValueError for arguments out of range.
     """
-    tau = cosine("threshold", threshold)
+    tau, n_sets = cosine("threshold", threshold), count("n_sets", n_sets, 1)
     p = frequency("target_frequency", target_frequency)
     sizes = np.broadcast_arrays(n_features, d_model, sparsity, n_samples, n_steps, center, p)
     shares = np.empty(sizes[0].shape)
     for place in np.ndindex(shares.shape):
         model = model_of(*(each[place] for each in sizes[:-1]))
-        shares[place] = _share_above(_all_sets(model, float(sizes[-1][place]))[-1], tau)
+        shares[place] = _share_above(_all_sets(model, float(sizes[-1][place]), n_sets)[-1], tau)
     return np.asarray(shares)[()]
 
 
@@ -89,12 +92,13 @@ def learnable_by_step(
     *,
     center: bool = False,
     threshold: float = 0.9,
+    n_sets: int = N_SETS,
 ) -> FloatArray:
     """Return `learnable_fraction` after 0 .. T steps, (T + 1,), at the cost of one; arguments and errors as there."""
-    tau = cosine("threshold", threshold)
+    tau, n_sets = cosine("threshold", threshold), count("n_sets", n_sets, 1)
     model = model_of(n_features, d_model, sparsity, n_samples, n_steps, center)
     p = one_frequency("target_frequency", target_frequency)
-    return np.array([_share_above(each, tau) for each in _all_sets(model, p)])
+    return np.array([_share_above(each, tau) for each in _all_sets(model, p, n_sets)])
 
 
 def critical_frequency(
@@ -121,8 +125,7 @@ def critical_frequency(
         raise ValueError(f"edge={edge!r}, but should be upper or lower")
 
     def share(bias: float, number: int) -> float:
-        nodes = model.nodes(N_REPLICAS, N_RIVALS, number=number % N_SETS, single=True).dealt(number // N_SETS)
-        return _share_above(alignments(model, bias, nodes)[-1], tau)
+        return _share_above(alignments(model, bias, _set(model, number))[-1], tau)
 
     def rough(biases: FloatArray) -> FloatArray:
         nodes = model.nodes(ROUGH_REPLICAS, ROUGH_RIVALS, single=True).repeated(len(biases))
@@ -239,11 +242,16 @@ def model_of(
     return Model(n_features, d_model, sparsity, samples, steps, switch("center", center))
 
 
-def _all_sets(model: Model, target_frequency: float) -> FloatArray:
-    """Return the cosines of the instances of all sets after 0 .. T steps, (T + 1, R)."""
+@lru_cache(maxsize=128)  # thresholds ask for the same
+def _all_sets(model: Model, target_frequency: float, n_sets: int = N_SETS) -> FloatArray:
+    """Return the cosines of the instances of the first sets after 0 .. T steps, (T + 1, R)."""
     bias = float(frequency_to_bias(target_frequency))
-    sets = (model.nodes(N_REPLICAS, N_RIVALS, number=number, single=True) for number in range(N_SETS))
-    return np.concatenate([alignments(model, bias, nodes) for nodes in sets], axis=1)
+    return np.concatenate([alignments(model, bias, _set(model, number)) for number in range(n_sets)], axis=1)
+
+
+def _set(model: Model, number: int) -> Nodes:
+    """Return a set of instances: from N_SETS on those before with their luck dealt anew."""
+    return model.nodes(N_REPLICAS, N_RIVALS, number=number % N_SETS, single=True).dealt(number // N_SETS)
 
 
 def _share_above(values: FloatArray, threshold: float) -> float:

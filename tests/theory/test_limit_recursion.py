@@ -38,9 +38,12 @@ def test_the_recursion_with_every_rival_tends_to_it() -> None:
 def test_samples_that_fired_take_from_it_what_they_take_from_the_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
     """At few samples a feature, n = 32,000: a twentieth of what is lost after 4 steps, equal but for n^(-1/2)."""
 
+    model = Model(32_000, 16_000, 5, 640_000, 4, True)
+    nodes = model.nodes(128, 1_024)
+
     def cosines() -> tuple[np.ndarray, np.ndarray]:
-        recursion = alignment_trajectory(32_000, 16_000, 5, 0.02, 640_000, 4, center=True)
-        return limit_trajectory(0.5, 5, 0.02, 20, 4), recursion
+        recursion = alignments(model, float(frequency_to_bias(0.02)), nodes)
+        return limit_trajectory(0.5, 5, 0.02, 20, 4), recursion.mean(axis=1)
 
     fed = cosines()
     monkeypatch.setattr(limit_recursion, "_fed", lambda *_: 0.0)

@@ -290,6 +290,17 @@ def test_every_step_costs_no_more_than_the_last() -> None:
     assert (np.diff(steps) <= 1e-12).all()  # alignment erodes
 
 
+def test_more_sets_of_instances() -> None:
+    sizes, found = (128, 64, 3, 0.06, 12_800, 4), []
+    for n_sets in (1, 2, 9):
+        told = {"center": True, "n_sets": n_sets}
+        found.append(float(learnable_fraction(*sizes, **told)))
+        assert learnable_by_step(*sizes, **told)[-1] == found[-1]
+    assert len(set(found)) == 3 and np.ptp(found) < 5 * 0.06  # of independent instances
+    with pytest.raises(ValueError, match="n_sets=0"):
+        learnable_fraction(*sizes, n_sets=0)
+
+
 def test_shared_drive_with_a_bias_for_each() -> None:
     r, b = np.linspace(-1, 1, 5), np.array([-0.5, -3.0, -1.0, -2.0, -4.0])
     apart = [shared_drive(np.array([one]), float(bias))[0] for one, bias in zip(r, b, strict=True)]
