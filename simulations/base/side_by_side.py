@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -48,7 +49,8 @@ def side_by_side(first: Callable[[], First], second: Callable[[], Second]) -> tu
 
 
 def _answer(calculate: Callable[[], Any], there: Connection) -> None:
-    """Send whether it returned, and what, or what it raised."""
+    """Send whether it returned, and what, or what it raised; an interrupt is the other process's to tell of."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         there.send((True, calculate()))
     except Exception as error:  # raised where it is asked for
