@@ -14,6 +14,7 @@ from statistics_helper import assert_z, seed_of
 from simulations.algorithms.provable import modified_ba
 from theory.closed_forms import frequency_to_bias
 from theory.prediction import (
+    _all_sets,
     _first_crossing,
     _mean_crossing,
     _sets_needed,
@@ -297,6 +298,8 @@ def test_more_sets_of_instances() -> None:
         found.append(float(learnable_fraction(*sizes, **told)))
         assert learnable_by_step(*sizes, **told)[-1] == found[-1]
     assert len(set(found)) == 3 and np.ptp(found) < 5 * 0.06  # of independent instances
+    ends = _all_sets(model_of(*sizes[:3], *sizes[4:], True), sizes[3], 9)[-1]
+    assert len(np.unique(ends)) > 0.98 * ends.size == 0.98 * 9 * 64  # beyond the fourth others, by their luck
     with pytest.raises(ValueError, match="n_sets=0"):
         learnable_fraction(*sizes, n_sets=0)
 
